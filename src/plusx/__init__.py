@@ -1,0 +1,62 @@
+"""plusx: residual networks, y = F(x) + x, from a folder of examples to one model file.
+
+>>> import plusx
+>>> net = plusx.ResNet([2, 2, 2], 64)
+>>> model = plusx.resnet18(num_classes=3)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from plusx.api.model import Model, load
+    from plusx.api.train import Trained, train
+    from plusx.errors import PlusxError, WrongUse
+    from plusx.estimator import ResNetClassifier
+    from plusx.model.resnet import ResNet
+    from plusx.residual import Residual
+
+# Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
+_HOMES = {
+    "Model": "plusx.api.model",
+    "load": "plusx.api.model",
+    "Trained": "plusx.api.train",
+    "train": "plusx.api.train",
+    "PlusxError": "plusx.errors",
+    "WrongUse": "plusx.errors",
+    "ResNet": "plusx.model.resnet",
+    "ResNetClassifier": "plusx.estimator",
+    "Residual": "plusx.residual",
+}
+
+__all__ = [
+    "Model",
+    "PlusxError",
+    "ResNet",
+    "ResNetClassifier",
+    "Residual",
+    "Trained",
+    "WrongUse",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    from plusx.model.zoo import ZOO
+
+    if name in ZOO:
+        return ZOO[name]
+    raise AttributeError(f"module 'plusx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from plusx.model.zoo import ZOO
+
+    return sorted([*globals(), *__all__, *ZOO])

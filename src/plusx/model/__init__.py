@@ -1,0 +1,1 @@
+"""Networks. This room knows nothing of data or training."""

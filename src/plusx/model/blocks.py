@@ -1,0 +1,164 @@
+"""Residual blocks: a branch F, a shortcut S, and `Residual` that adds them. A new one is one more function.
+
+v1 (arXiv 1512.03385): each convolution is followed by its normalisation, and the last ReLU comes after the
+addition. v2, pre-activation (arXiv 1603.05027): normalisation and ReLU come before each convolution, nothing
+after the addition. A stride stands in a v1 bottleneck's first 1x1, in v1.5 (torchvision's) in its 3x3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+from torchvision.ops import StochasticDepth
+
+from plusx.model.layers import Layers
+from plusx.model.shortcuts import SHORTCUTS, Change, chain
+from plusx.residual import Residual
+
+
+@dataclass(frozen=True)
+class Place:
+    """One block's place in a network.
+
+    Args:
+        channels: the channels that come in.
+        filters: the stage's width; the block gives `filters * expansion` channels.
+        stride: 1, or what the block divides the spatial size by.
+        inner: the channels of a bottleneck's middle, all groups together.
+        groups: the groups of a bottleneck's 3x3, ResNeXt's cardinality (arXiv 1611.05431).
+        dropout: the share of values a wide block drops between its convolutions (arXiv 1605.07146).
+        drop_branch: the probability that training leaves the branch out of one example (arXiv 1603.09382).
+    """
+
+    channels: int
+    filters: int
+    stride: int = 1
+    inner: int = 0
+    groups: int = 1
+    dropout: float = 0.0
+    drop_branch: float = 0.0
+
+
+def basic(layers: Layers, place: Place) -> nn.Sequential:
+    """Two 3x3 convolutions."""
+    return chain(
+        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride)),
+        norm1=layers.normalise(place.filters),
+        act1=layers.activate(),
+        reduce=layers.reduce(place.filters, place.stride),
+        conv2=layers.conv(place.filters, place.filters, 3),
+        norm2=layers.normalise(place.filters),
+        attention=layers.attend(place.filters),
+    )
+
+
+def bottleneck(layers: Layers, place: Place) -> nn.Sequential:
+    """1x1 down, 3x3, 1x1 up to four times the filters; the stride in the 3x3 (v1.5)."""
+    return chain(
+        conv1=layers.conv(place.channels, place.inner, 1),
+        norm1=layers.normalise(place.inner),
+        act1=layers.activate(),
+        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups),
+        norm2=layers.normalise(place.inner),
+        act2=layers.activate(),
+        reduce=layers.reduce(place.inner, place.stride),
+        conv3=layers.conv(place.inner, place.filters * 4, 1),
+        norm3=layers.normalise(place.filters * 4),
+        attention=layers.attend(place.filters * 4),
+    )
+
+
+def bottleneck_v1(layers: Layers, place: Place) -> nn.Sequential:
+    """The paper's bottleneck: the stride in the first 1x1."""
+    return chain(
+        conv1=layers.conv(place.channels, place.inner, 1, layers.conv_stride(place.stride)),
+        norm1=layers.normalise(place.inner),
+        act1=layers.activate(),
+        reduce=layers.reduce(place.inner, place.stride),
+        conv2=layers.conv(place.inner, place.inner, 3, groups=place.groups),
+        norm2=layers.normalise(place.inner),
+        act2=layers.activate(),
+        conv3=layers.conv(place.inner, place.filters * 4, 1),
+        norm3=layers.normalise(place.filters * 4),
+        attention=layers.attend(place.filters * 4),
+    )
+
+
+def preact_basic(layers: Layers, place: Place) -> nn.Sequential:
+    """Two 3x3 convolutions, each after normalisation and ReLU; dropout between them makes the wide block."""
+    return chain(
+        norm1=layers.normalise(place.channels),
+        act1=layers.activate(),
+        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride)),
+        norm2=layers.normalise(place.filters),
+        act2=layers.activate(),
+        reduce=layers.reduce(place.filters, place.stride),
+        dropout=nn.Dropout(place.dropout) if place.dropout else None,
+        conv2=layers.conv(place.filters, place.filters, 3),
+        attention=layers.attend(place.filters),
+    )
+
+
+def preact_bottleneck(layers: Layers, place: Place) -> nn.Sequential:
+    """1x1, 3x3 with the stride, 1x1, each after its normalisation and ReLU."""
+    return chain(
+        norm1=layers.normalise(place.channels),
+        act1=layers.activate(),
+        conv1=layers.conv(place.channels, place.inner, 1),
+        norm2=layers.normalise(place.inner),
+        act2=layers.activate(),
+        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups),
+        norm3=layers.normalise(place.inner),
+        act3=layers.activate(),
+        reduce=layers.reduce(place.inner, place.stride),
+        conv3=layers.conv(place.inner, place.filters * 4, 1),
+        attention=layers.attend(place.filters * 4),
+    )
+
+
+@dataclass(frozen=True)
+class Block:
+    """A kind of block: its branch, its factor of channels, whether it is v2, and which options it has."""
+
+    branch: Callable[[Layers, Place], nn.Sequential]
+    expansion: int = 1
+    preactivated: bool = False
+    grouped: bool = False
+    dropout: bool = False
+
+    def build(self, layers: Layers, place: Place, shortcut: str | None) -> nn.Module:
+        """The block at its place: branch, shortcut, addition. `shortcut` None makes it plain."""
+        branch = self.branch(layers, place)
+        if place.drop_branch:
+            branch.add_module("drop_branch", StochasticDepth(place.drop_branch, mode="row"))
+        activation = None if self.preactivated else layers.activate()
+        if shortcut is None:
+            return Residual(branch, None, activation)
+        change = Change(place.channels, place.filters * self.expansion, place.stride)
+        past = SHORTCUTS[shortcut](layers, change, normalised=not self.preactivated)
+        if self.preactivated and not isinstance(past, nn.Identity):
+            # Where the shape changes, both paths start from the activated x (arXiv 1603.05027, section 4.1).
+            return chain(preact=branch[:2], residual=Residual(branch[2:], past))
+        return Residual(branch, past, activation)
+
+
+BLOCKS: dict[str, Block] = {
+    "basic": Block(basic),
+    "bottleneck": Block(bottleneck, expansion=4, grouped=True),
+    "bottleneck_v1": Block(bottleneck_v1, expansion=4, grouped=True),
+    "preact_basic": Block(preact_basic, preactivated=True),
+    "preact_bottleneck": Block(preact_bottleneck, expansion=4, preactivated=True, grouped=True),
+    "wide": Block(preact_basic, preactivated=True, dropout=True),
+}
+
+
+def start_at_identity(branch: nn.Sequential) -> None:
+    """Makes the block begin as its shortcut alone (arXiv 1706.02677, section 5.1).
+
+    The branch's last normalisation or, where none ends it, its last convolution is set to zero.
+    """
+    last = [layer for layer in branch.children() if hasattr(layer, "weight")][-1]
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)

@@ -1,0 +1,62 @@
+"""Fronts: from what a file holds (uint8 pixels) to what a network takes, inside the network's own graph.
+
+An exported model therefore takes raw pixels, and nobody who runs it can normalise them otherwise than
+training did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std for each channel; mean and std on x's own scale, which is 0 to 255 for pixels.
+
+    >>> Normalise([100.0], [50.0], dims=2)(torch.full((1, 1, 1, 1), 200, dtype=torch.uint8)).item()
+    2.0
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, mean: list[float], std: list[float], dims: int):
+        super().__init__()
+        scale = 1 / torch.tensor(std)
+        shape = (-1,) + (1,) * dims
+        # Not in the state dict: they are the preprocessing's numbers, stored there once.
+        self.register_buffer("scale", scale.reshape(shape), persistent=False)
+        self.register_buffer("offset", (-torch.tensor(mean) * scale).reshape(shape), persistent=False)
+
+    def forward(self, x: Num[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *space"]:
+        return x.to(self.scale.dtype) * self.scale + self.offset
+
+
+def _image(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=2)
+
+
+def _array(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=len(preprocessing["sizes"]) - 1)
+
+
+FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"image": _image, "array": _array}
+
+
+def with_front(preprocessing: Mapping[str, Any], net: nn.Module) -> nn.Sequential:
+    """The whole graph from raw input to outputs: the front that the preprocessing asks for, then `net`."""
+    whole = nn.Sequential()
+    whole.add_module("front", FRONTS[preprocessing["modality"]](preprocessing))
+    whole.add_module("net", net)
+    return whole
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lays 2-D convolutions' weights out as CPU and GPU kernels read them fastest, in place; their values stay."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,185 @@
+"""The layers that blocks are made of, in one, two or three dimensions alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Norm = Literal["batch", "group", "none"]
+Attention = Literal["se", "eca", "none"]
+Antialias = Literal["blur", "average", "none"]
+
+_CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_BATCH_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_MAX_POOL = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+_AVERAGE_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Makes a network's layers, so that a block says what it is made of and not in how many dimensions.
+
+    Args:
+        dims: 1 (sound, signals, text), 2 (pictures) or 3 (volumes).
+        norm: batch normalisation, group normalisation (arXiv 1803.08494) or none.
+        attention: squeeze-and-excitation (arXiv 1709.01507), ECA (arXiv 1910.03151), or none.
+        squeeze: the share of channels that squeeze-and-excitation keeps in its middle.
+        antialias: what prevents a stride's aliasing: a binomial filter (arXiv 1904.11486), an average, none.
+
+    >>> Layers(dims=1).conv(16, 32, 3, stride=2)
+    Conv1d(16, 32, kernel_size=(3,), stride=(2,), padding=(1,), bias=False)
+    """
+
+    dims: int = 2
+    norm: Norm = "batch"
+    attention: Attention = "none"
+    squeeze: float = 1 / 16
+    antialias: Antialias = "none"
+
+    def conv(self, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
+        """A convolution that keeps the size at stride 1; its bias is left to the normalisation after it."""
+        bias = self.norm == "none"
+        return _CONV[self.dims](channels, filters, kernel, stride, padding=kernel // 2, groups=groups, bias=bias)
+
+    def normalise(self, channels: int) -> nn.Module:
+        """The normalisation of `channels` channels; an identity where there is none.
+
+        Groups are 32 or fewer, of two channels or more: where a map has shrunk to one position, a channel
+        alone has nothing to be compared with.
+        """
+        if self.norm == "batch":
+            return _BATCH_NORM[self.dims](channels)
+        if self.norm == "group":
+            return nn.GroupNorm(math.gcd(32, channels // 2, channels), channels)
+        return nn.Identity()
+
+    def activate(self) -> nn.Module:
+        """ReLU."""
+        # In place, a pre-activation block without normalisation would overwrite the x of its shortcut.
+        return nn.ReLU(inplace=self.norm != "none")
+
+    def attend(self, channels: int) -> nn.Module | None:
+        """The attention at the end of a branch of `channels` channels, if the network has one."""
+        if self.attention == "se":
+            return SqueezeExcite(channels, self.squeeze, self)
+        if self.attention == "eca":
+            return EfficientAttention(channels)
+        return None
+
+    def reduce(self, channels: int, stride: int) -> nn.Module | None:
+        """What follows an anti-aliased convolution to do its stride; None where the convolution does it."""
+        if self.antialias == "none" or stride == 1:
+            return None
+        if self.antialias == "average":
+            return self.average_pool(stride)
+        return Blur(channels, stride, self.dims)
+
+    def conv_stride(self, stride: int) -> int:
+        """The stride left to a convolution that `reduce` follows."""
+        return stride if self.antialias == "none" else 1
+
+    def max_pool(self, kernel: int, stride: int) -> nn.Module:
+        """Max-pooling that keeps the size at stride 1."""
+        return _MAX_POOL[self.dims](kernel, stride, padding=kernel // 2)
+
+    def average_pool(self, stride: int, *, ceil: bool = True) -> nn.Module:
+        """The average of each cell of `stride`; with `ceil` what is left at the edge is a cell, too."""
+        return _AVERAGE_POOL[self.dims](stride, stride, ceil_mode=ceil, count_include_pad=False)
+
+
+class SqueezeExcite(nn.Module):
+    """Weighs each channel by what all of them hold on average: x * sigmoid(expand(relu(reduce(mean(x))))).
+
+    Hu et al., arXiv 1709.01507. The middle is rounded to a multiple of 8, as in timm, whose weights load.
+
+    >>> SqueezeExcite(64, 1 / 16, Layers())(torch.ones(1, 64, 5, 5)).shape
+    torch.Size([1, 64, 5, 5])
+    """
+
+    def __init__(self, channels: int, squeeze: float, layers: Layers):
+        super().__init__()
+        middle = max(8, int(channels * squeeze + 4) // 8 * 8)
+        conv = _CONV[layers.dims]
+        self.reduce = conv(channels, middle, 1)
+        self.activation = nn.ReLU(inplace=True)
+        self.expand = conv(middle, channels, 1)
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *space"]:
+        mean = x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
+        return x * self.expand(self.activation(self.reduce(mean))).sigmoid()
+
+
+class EfficientAttention(nn.Module):
+    """Weighs each channel by the means of its neighbours among the channels: one short 1-D convolution.
+
+    Wang et al., "ECA-Net", arXiv 1910.03151; the kernel grows with the channels' logarithm (equation 12).
+
+    >>> EfficientAttention(256).conv.kernel_size
+    (5,)
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        odd = int(abs(math.log2(channels) + 1) / 2) | 1
+        kernel = max(odd, 3)
+        self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *space"]:
+        mean = x.mean(dim=tuple(range(2, x.ndim)))
+        weight = self.conv(mean[:, None])[:, 0].sigmoid()
+        return x * weight.reshape(weight.shape + (1,) * (x.ndim - 2))
+
+
+class Blur(nn.Module):
+    """A binomial filter (1 2 1) in every dimension, then the stride: shifts of the input hardly matter.
+
+    Zhang, "Making Convolutional Networks Shift-Invariant Again", arXiv 1904.11486.
+
+    >>> Blur(3, stride=2)(torch.ones(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
+
+    kernel: Tensor
+
+    def __init__(self, channels: int, stride: int, dims: int = 2):
+        super().__init__()
+        row = torch.tensor([0.25, 0.5, 0.25])
+        kernel = row
+        for _ in range(dims - 1):
+            kernel = kernel[..., None] * row
+        self.channels, self.stride, self.dims = channels, stride, dims
+        # Not in the state dict: it is no parameter, and no other library stores it.
+        self.register_buffer("kernel", kernel.expand(channels, 1, *kernel.shape).clone(), persistent=False)
+        self._convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dims]
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *reduced"]:
+        # An edge of one position has nothing to reflect.
+        mode = "reflect" if min(x.shape[2:]) > 1 else "replicate"
+        padded = F.pad(x, (1, 1) * self.dims, mode=mode)
+        return self._convolve(padded, self.kernel, stride=self.stride, groups=self.channels)
+
+
+class SubsampleAndPad(nn.Module):
+    """Shortcut A: every `stride`-th position of x, the new channels filled with zeros. It has no parameters.
+
+    >>> SubsampleAndPad(2, 4, stride=2)(torch.ones(1, 2, 4))
+    tensor([[[1., 1.],
+             [1., 1.],
+             [0., 0.],
+             [0., 0.]]])
+    """
+
+    def __init__(self, channels: int, filters: int, stride: int):
+        super().__init__()
+        self.stride, self.new = stride, filters - channels
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch filters *reduced"]:
+        for dimension in range(2, x.ndim):
+            x = x[(slice(None),) * dimension + (slice(None, None, self.stride),)]
+        return F.pad(x, (0, 0) * (x.ndim - 2) + (0, self.new))

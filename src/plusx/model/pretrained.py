@@ -1,0 +1,288 @@
+"""Other libraries' weights into our networks and back. Only this file knows what they call their layers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plusx.errors import PlusxError, WrongUse
+from plusx.model.resnet import ResNet
+
+State = Mapping[str, Tensor]
+Rules = list[tuple[str, str]]
+
+
+def load_weights(net: ResNet, weights: str, *, name: str = "") -> None:
+    """Loads published or local weights into `net`, in place.
+
+    Args:
+        net: the network to fill; a head of another number of classes keeps its fresh weights, and a warning
+            says so.
+        weights: a local file (`.safetensors`, or `.pth`/`.pt`/`.bin`, read without unpickling objects), a
+            folder that transformers' `save_pretrained` wrote, or `torchvision/IMAGENET1K_V2`,
+            `timm/resnet50.a1_in1k`, `microsoft/resnet-50` (transformers): those three download through that
+            library, which checks hashes or reads safetensors.
+        name: the network's name in torchvision, which its weight records are sorted by.
+
+    Raises:
+        WrongUse: `weights` names nothing known, or belongs to another network.
+        PlusxError: the file cannot be read, or the library that is asked for is not installed or fails.
+    """
+    load_state(net, _read(weights, name), weights)
+
+
+def load_state(net: ResNet, state: State, source: str = "the state dict") -> None:
+    """Loads a state dict in torchvision's, timm's, transformers' or our own names into `net`, in place.
+
+    Raises:
+        WrongUse: it belongs to another network.
+
+    >>> import torchvision
+    >>> from plusx.model.zoo import resnet18
+    >>> load_state(resnet18(), torchvision.models.resnet18().state_dict())
+    """
+    rules = FAMILIES[_family(state, source)](net.spec)
+    names = {ours: _rename(ours, rules) for ours in net.state_dict()}
+    # A network without a linear head leaves theirs behind.
+    known = {*names.values(), *(_rename(ours, rules) for ours in _HEAD)}
+    fresh = _replaced_head(net, state, names, source)
+    # Files older than num_batches_tracked do not have it; training only counts with it.
+    wanted = {
+        ours: theirs
+        for ours, theirs in names.items()
+        if ours not in fresh and not (ours.endswith("num_batches_tracked") and theirs not in state)
+    }
+    _check(net, state, wanted, known, source)
+    ours = net.state_dict()
+    net.load_state_dict({k: state[v].reshape(ours[k].shape) for k, v in wanted.items()}, strict=False)
+
+
+def state_for(net: ResNet, family: str) -> dict[str, Tensor]:
+    """Our weights in another library's names, for its `load_state_dict(strict=True)`.
+
+    Args:
+        net: any network that the library can build, too.
+        family: `torchvision` (also timm's resnet file, which kept its names), `timm_v2` (timm's resnetv2) or
+            `transformers`.
+
+    Raises:
+        WrongUse: `family` is none of these.
+
+    >>> from plusx.model.zoo import resnet18
+    >>> list(state_for(resnet18(), "torchvision"))[0]
+    'conv1.weight'
+    """
+    if family not in FAMILIES:
+        raise WrongUse(f"{family}: no such family of weights; there are {', '.join(FAMILIES)}")
+    rules = FAMILIES[family](net.spec)
+    state = {_rename(ours, rules): tensor for ours, tensor in net.state_dict().items()}
+    if family == "timm_v2":
+        # Its classifier is a 1x1 convolution.
+        state["head.fc.weight"] = state["head.fc.weight"][:, :, None, None]
+    return state
+
+
+def _torchvision(spec: Mapping[str, Any]) -> Rules:
+    deep = spec["stem"].startswith("deep")
+    projection = 1 if spec["shortcut"] == "D" else 0
+    stem = [
+        (r"^stem\.conv1\.", "conv1.0."),
+        (r"^stem\.norm1\.", "conv1.1."),
+        (r"^stem\.conv2\.", "conv1.3."),
+        (r"^stem\.norm2\.", "conv1.4."),
+        (r"^stem\.conv3\.", "conv1.6."),
+        (r"^stem\.norm3\.", "bn1."),
+        (r"^stem\.conv4\.", "maxpool.0."),
+        (r"^stem\.norm4\.", "maxpool.1." if spec["antialias"] == "none" else "maxpool.2."),
+    ]
+    return [
+        *(stem if deep else [(r"^stem\.conv1\.", "conv1."), (r"^stem\.norm1\.", "bn1.")]),
+        *_stages(lambda stage: f"layer{stage + 1}."),
+        (r"\.branch\.conv", ".conv"),
+        (r"\.branch\.norm", ".bn"),
+        (r"\.branch\.attention\.reduce\.", ".se.fc1."),
+        (r"\.branch\.attention\.expand\.", ".se.fc2."),
+        (r"\.branch\.attention\.", ".se."),
+        (r"\.shortcut\.conv\.", f".downsample.{projection}."),
+        (r"\.shortcut\.norm\.", f".downsample.{projection + 1}."),
+        (r"^head\.linear\.", "fc."),
+    ]
+
+
+def _timm_v2(spec: Mapping[str, Any]) -> Rules:
+    return [
+        (r"^stem\.conv1\.", "stem.conv."),
+        *_stages(lambda stage: f"stages.{stage}.blocks."),
+        (r"\.preact\.", "."),
+        (r"(\.residual)?\.branch\.", "."),
+        (r"(\.residual)?\.shortcut\.", ".downsample."),
+        (r"^head\.norm\.", "norm."),
+        (r"^head\.linear\.", "head.fc."),
+    ]
+
+
+def _transformers(spec: Mapping[str, Any]) -> Rules:
+    return [
+        (r"^stem\.conv1\.", "resnet.embedder.embedder.convolution."),
+        (r"^stem\.norm1\.", "resnet.embedder.embedder.normalization."),
+        *_stages(lambda stage: f"resnet.encoder.stages.{stage}.layers."),
+        *((rf"\.branch\.conv{k}\.", f".layer.{k - 1}.convolution.") for k in (1, 2, 3)),
+        *((rf"\.branch\.norm{k}\.", f".layer.{k - 1}.normalization.") for k in (1, 2, 3)),
+        (r"\.shortcut\.conv\.", ".shortcut.convolution."),
+        (r"\.shortcut\.norm\.", ".shortcut.normalization."),
+        (r"^head\.linear\.", "classifier.1."),
+    ]
+
+
+def _ours(spec: Mapping[str, Any]) -> Rules:
+    return []
+
+
+FAMILIES: dict[str, Callable[[Mapping[str, Any]], Rules]] = {
+    "torchvision": _torchvision,
+    "timm_v2": _timm_v2,
+    "transformers": _transformers,
+    "plusx": _ours,
+}
+
+_HEAD = ("head.linear.weight", "head.linear.bias")
+
+# A layer that only networks of the family have.
+_MARKS = {
+    "layer1.0.conv1.weight": "torchvision",
+    "stages.0.blocks.0.conv1.weight": "timm_v2",
+    "resnet.embedder.embedder.convolution.weight": "transformers",
+}
+
+
+def _stages(theirs: Callable[[int], str]) -> Rules:
+    # A regular expression cannot count, and torchvision counts from 1; no network of theirs has 16 stages.
+    return [(rf"^stages\.{stage}\.", theirs(stage)) for stage in range(16)]
+
+
+def _rename(name: str, rules: Rules) -> str:
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name, count=1)
+    return name
+
+
+def _family(state: State, source: str) -> str:
+    for mark, family in _MARKS.items():
+        if mark in state:
+            return family
+    if any(name.startswith("stages.0.0.") for name in state):
+        return "plusx"
+    raise WrongUse(f"{source}: no residual network's weights that are known; its first is {next(iter(state), 'none')}")
+
+
+def _replaced_head(net: ResNet, state: State, names: Mapping[str, str], source: str) -> set[str]:
+    """Our head's names if its size is not theirs: then it stays as it is."""
+    theirs = names.get(_HEAD[0])
+    if theirs is None or theirs not in state:
+        return set()
+    classes, published = net.spec["num_classes"], state[theirs].shape[0]
+    if classes == published:
+        return set()
+    warnings.warn(f"{source}: its head of {published} classes was replaced by a fresh one of {classes}", stacklevel=4)
+    return set(_HEAD)
+
+
+def _check(net: nn.Module, state: State, wanted: Mapping[str, str], known: set[str], source: str) -> None:
+    missing = [theirs for theirs in wanted.values() if theirs not in state]
+    extra = [name for name in state if name not in known]
+    if missing or extra:
+        difference = f"it lacks {missing[0]}" if missing else f"it has {extra[0]} too"
+        raise WrongUse(f"{source}: weights of another network: {difference}")
+    ours = net.state_dict()
+    for name, theirs in wanted.items():
+        if not _same_shape(ours[name].shape, state[theirs].shape):
+            shapes = f"{tuple(state[theirs].shape)} where this network has {tuple(ours[name].shape)}"
+            raise WrongUse(f"{source}: weights of another network: {theirs} is {shapes}")
+
+
+def _same_shape(ours: torch.Size, theirs: torch.Size) -> bool:
+    # A linear layer may be stored as a 1x1 convolution.
+    short, long = sorted((tuple(ours), tuple(theirs)), key=len)
+    return long == short + (1,) * (len(long) - len(short))
+
+
+def _read(weights: str, name: str) -> State:
+    path = Path(weights)
+    if path.is_file():
+        return _read_file(path)
+    library, _, record = weights.partition("/")
+    if not (record or path.is_dir()) or path.suffix in (".safetensors", ".pth", ".pt", ".bin"):
+        raise WrongUse(f"{weights}: no such file, and not of the form torchvision/NAME, timm/NAME or OWNER/NAME")
+    try:
+        if library == "torchvision":
+            return _from_torchvision(record, name)
+        return _from_timm(record) if library == "timm" else _from_transformers(weights)
+    except PlusxError:
+        raise
+    except Exception as error:
+        # No network, no such name, a hash that does not match: each library says so with errors of its own.
+        raise PlusxError(f"{weights}: it cannot be loaded: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    text, _, _ = str(error).partition("\n")
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def _read_file(path: Path) -> State:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        # torch's own text advises to read it all the same.
+        raise PlusxError(f"{path}: it holds other things than tensors, which could run code: refused") from error
+    except Exception as error:
+        raise PlusxError(f"{path}: no weights can be read from it: {_first_line(error)}") from error
+    for key in ("state_dict", "model"):
+        state = state.get(key, state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise PlusxError(f"{path}: it holds no state dict of tensors")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _from_torchvision(record: str, name: str) -> State:
+    from torchvision.models import get_model_weights
+
+    try:
+        records = get_model_weights(name)
+    except ValueError:
+        raise WrongUse(f"torchvision/{record}: torchvision has no network called {name or 'nothing'}") from None
+    if record not in records.__members__:
+        raise WrongUse(f"torchvision/{record}: torchvision's weights of {name} are {', '.join(records.__members__)}")
+    return records[record].get_state_dict(check_hash=True, weights_only=True, progress=False)
+
+
+def _from_timm(record: str) -> State:
+    try:
+        import timm
+    except ImportError:
+        raise PlusxError(f"timm/{record}: needs timm; pip install 'plusx[hub]'") from None
+    return timm.create_model(record, pretrained=True).state_dict()
+
+
+def _from_transformers(weights: str) -> State:
+    try:
+        from transformers import ResNetForImageClassification
+    except ImportError:
+        raise PlusxError(f"{weights}: needs transformers; pip install 'plusx[hub]'") from None
+    loaded: Any = ResNetForImageClassification.from_pretrained(weights, use_safetensors=True, output_loading_info=True)
+    net, report = loaded
+    if report["missing_keys"]:
+        # It fills what another network's file lacks with random numbers.
+        raise WrongUse(f"{weights}: weights of another network: it lacks {min(report['missing_keys'])}")
+    return net.state_dict()

@@ -1,0 +1,184 @@
+"""`ResNet(num_layers, num_filters)`: a stem, stages of residual blocks, a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from torch import Tensor, nn
+
+from plusx.errors import WrongUse, in_one_line
+from plusx.model.blocks import BLOCKS, Block, Place, start_at_identity
+from plusx.model.heads import build_head
+from plusx.model.layers import Antialias, Attention, Layers, Norm
+from plusx.model.stems import STEMS
+from plusx.residual import Residual
+
+
+class ResNetSpec(BaseModel):
+    """Everything that makes a residual network; each field is a keyword of `ResNet`.
+
+    >>> ResNetSpec(num_layers=(2, 2, 2)).widths
+    (64, 128, 256)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_layers: tuple[PositiveInt, ...] = Field(min_length=1, description="blocks in each stage")
+    num_filters: PositiveInt | tuple[PositiveInt, ...] = Field(
+        default=64, description="the first stage's width, doubled at each further stage; or every stage's"
+    )
+    num_classes: PositiveInt = Field(default=10, description="outputs of the linear head")
+    block: Literal["basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide"] = "basic"
+    shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
+    stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "none"] = "cifar"
+    head: Literal["linear", "pool", "none"] = "linear"
+    in_channels: PositiveInt = 3
+    dims: Literal[1, 2, 3] = 2
+    stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")
+    strides: tuple[PositiveInt, ...] | None = Field(default=None, description="each stage's; null: 1, then 2s")
+    cardinality: PositiveInt = Field(default=1, description="groups of a bottleneck's 3x3")
+    group_width: PositiveInt = Field(default=64, description="width of one group where the stage has 64 filters")
+    norm: Norm = "batch"
+    attention: Attention = "none"
+    squeeze: float = Field(default=1 / 16, gt=0, le=1, description="squeeze-and-excitation's middle, a share")
+    antialias: Antialias = "none"
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="inside wide blocks")
+    stochastic_depth: float = Field(default=0.0, ge=0, lt=1, description="the last branch's probability to be left out")
+    zero_init: bool = Field(default=False, description="each block begins as its shortcut alone")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The filters of each stage, before a block's expansion."""
+        if isinstance(self.num_filters, tuple):
+            return self.num_filters
+        return tuple(self.num_filters * 2**stage for stage in range(len(self.num_layers)))
+
+    @property
+    def stage_strides(self) -> tuple[int, ...]:
+        """The stride of each stage's first block: 2 from the second stage on, nowhere else."""
+        return self.strides or (1, *(2 for _ in self.num_layers[1:]))
+
+    def inner(self, filters: int) -> int:
+        """The channels in the middle of a bottleneck of `filters`, all groups together."""
+        return int(filters * self.group_width / 64) * self.cardinality
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ResNetSpec:
+        kind = BLOCKS[self.block]
+        stages = len(self.num_layers)
+        if len(self.widths) != stages:
+            raise ValueError(f"num_filters names {len(self.widths)} stages, num_layers {stages}")
+        if len(self.stage_strides) != stages:
+            raise ValueError(f"strides names {len(self.stage_strides)} stages, num_layers {stages}")
+        if not kind.grouped and (self.cardinality, self.group_width) != (1, 64):
+            raise ValueError(f"cardinality and group_width are a bottleneck's; {self.block} blocks have no groups")
+        if kind.grouped and not all(map(self.inner, self.widths)):
+            raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
+        if self.dropout and not kind.dropout:
+            raise ValueError(f"dropout stands inside wide blocks; {self.block} blocks have none")
+        if self.shortcut is None and (self.stochastic_depth or self.zero_init):
+            raise ValueError("a plain network has no shortcut to be left alone: no stochastic_depth, no zero_init")
+        return self
+
+
+class ResNet(nn.Module):
+    """A residual network.
+
+    Args:
+        num_layers: blocks in each stage; as many stages as there are numbers.
+        num_filters: the first stage's width, doubled at each further stage; or one width a stage.
+        options: the other fields of `ResNetSpec`, such as `num_classes=10`, `block="bottleneck"`,
+            `stem="imagenet"`, `dims=1`, `shortcut="A"`.
+
+    Shapes: `(batch, in_channels, *space)` to `(batch, num_classes)`, `space` being `dims` sizes of any
+    length; without a head to `(batch, channels, *space)`.
+
+    Raises:
+        WrongUse: an option is unknown or does not fit the others.
+
+    >>> import torch
+    >>> net = ResNet([2, 2, 2], 64)
+    >>> net(torch.zeros(1, 3, 32, 32)).shape
+    torch.Size([1, 10])
+    >>> {name: tuple(map.shape) for name, map in net.features(torch.zeros(1, 3, 32, 32)).items()}
+    {'stem': (1, 64, 32, 32), 'stage1': (1, 64, 32, 32), 'stage2': (1, 128, 16, 16), 'stage3': (1, 256, 8, 8)}
+    >>> ResNet(**net.spec).spec == net.spec
+    True
+    """
+
+    def __init__(self, num_layers: Sequence[int], num_filters: int | Sequence[int] = 64, **options: Any):
+        super().__init__()
+        try:
+            spec = ResNetSpec.model_validate({"num_layers": num_layers, "num_filters": num_filters, **options})
+        except ValidationError as error:
+            raise WrongUse(in_one_line(error, "ResNet", list(ResNetSpec.model_fields))) from None
+        self.spec: dict[str, Any] = spec.model_dump(mode="json")
+        kind = BLOCKS[spec.block]
+        layers = Layers(spec.dims, spec.norm, spec.attention, spec.squeeze, spec.antialias)
+        activated = not kind.preactivated
+        self.stem, channels = STEMS[spec.stem](
+            layers, spec.in_channels, spec.stem_filters or spec.widths[0], activated=activated
+        )
+        self.stages, channels = _build_stages(spec, kind, layers, channels)
+        self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated)
+        self._initialise(zero=spec.zero_init)
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch outputs *space"]:
+        return self.head(self.stages(self.stem(x)))
+
+    def features(self, x: Float[Tensor, "batch channels *space"]) -> dict[str, Float[Tensor, "batch filters *reduced"]]:
+        """The map after the stem and after each stage, by name: `stem`, `stage1`, `stage2`, ..."""
+        maps = {"stem": self.stem(x)}
+        x = maps["stem"]
+        for number, stage in enumerate(self.stages, 1):
+            maps[f"stage{number}"] = x = stage(x)
+        return maps
+
+    def residuals(self) -> Iterator[tuple[str, Residual]]:
+        """Every block with its name, from input to output."""
+        return ((name, module) for name, module in self.named_modules() if isinstance(module, Residual))
+
+    def _initialise(self, *, zero: bool) -> None:
+        for module in self.stages.modules():
+            _kaiming(module)
+        for module in self.stem.modules():
+            _kaiming(module)
+        if zero:
+            for _, block in self.residuals():
+                assert isinstance(block.branch, nn.Sequential)
+                start_at_identity(block.branch)
+
+
+def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) -> tuple[nn.Sequential, int]:
+    stages = nn.Sequential()
+    number, total = 0, sum(spec.num_layers)
+    for blocks, filters, stage_stride in zip(spec.num_layers, spec.widths, spec.stage_strides, strict=True):
+        stage = nn.Sequential()
+        for position in range(blocks):
+            number += 1
+            place = Place(
+                channels=channels,
+                filters=filters,
+                stride=stage_stride if position == 0 else 1,
+                inner=spec.inner(filters),
+                groups=spec.cardinality,
+                dropout=spec.dropout,
+                # The linear rule of arXiv 1603.09382: the l-th of L branches is left out with l/L of the
+                # last's probability.
+                drop_branch=spec.stochastic_depth * number / total,
+            )
+            stage.append(kind.build(layers, place, spec.shortcut))
+            channels = filters * kind.expansion
+        stages.append(stage)
+    return stages, channels
+
+
+def _kaiming(module: nn.Module) -> None:
+    # arXiv 1502.01852: the variance that ReLU layers keep on the way back.
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,105 @@
+"""Stems: what comes before the first stage. Each function gives the layers and the channels they put out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from plusx.model.layers import Layers
+from plusx.model.shortcuts import chain
+
+
+def imagenet(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """7x7 with stride 2, then a 3x3 max-pool with stride 2 (arXiv 1512.03385, table 1)."""
+    stem = chain(
+        conv1=layers.conv(channels, filters, 7, 2),
+        **_activation(layers, filters, 1, activated=activated),
+        **_pool(layers, filters),
+    )
+    return stem, filters
+
+
+def cifar(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """One 3x3 (arXiv 1512.03385, section 4.2)."""
+    return _single(layers, channels, filters, 1, activated=activated), filters
+
+
+def small(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """One 3x3 with stride 2: a quarter of a picture's cost from the start."""
+    return _single(layers, channels, filters, 2, activated=activated), filters
+
+
+def deep_d(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """Three 3x3, the first with stride 2, then the max-pool (ResNet-C and -D, arXiv 1812.01187)."""
+    half = max(filters // 2, 1)
+    widths = (half, half, filters)
+    return chain(**_three(layers, channels, widths, activated=activated), **_pool(layers, filters)), filters
+
+
+def deep_s(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """As -D at twice the width (ResNeSt's and timm's 's' networks, arXiv 2004.08955)."""
+    widths = (filters, filters, filters * 2)
+    return chain(**_three(layers, channels, widths, activated=activated), **_pool(layers, filters * 2)), filters * 2
+
+
+def deep_rs(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """As -D, the max-pool replaced by a 3x3 with stride 2 (ResNet-RS, arXiv 2103.07579)."""
+    half = max(filters // 2, 1)
+    widths = (half, half, filters)
+    stem = chain(
+        **_three(layers, channels, widths, activated=True),
+        conv4=layers.conv(filters, filters, 3, layers.conv_stride(2)),
+        reduce=layers.reduce(filters, 2),
+        **_activation(layers, filters, 4, activated=activated),
+    )
+    return stem, filters
+
+
+def none(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """Nothing: the input is the first stage's own."""
+    return nn.Sequential(), channels
+
+
+STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
+    "imagenet": imagenet,
+    "cifar": cifar,
+    "small": small,
+    "deep_d": deep_d,
+    "deep_s": deep_s,
+    "deep_rs": deep_rs,
+    "none": none,
+}
+
+
+def _single(layers: Layers, channels: int, filters: int, stride: int, *, activated: bool) -> nn.Sequential:
+    conv = layers.conv(channels, filters, 3, stride)
+    return chain(conv1=conv, **_activation(layers, filters, 1, activated=activated))
+
+
+def _three(layers: Layers, channels: int, widths: tuple[int, int, int], *, activated: bool) -> dict[str, nn.Module]:
+    first, second, third = widths
+    return {
+        "conv1": layers.conv(channels, first, 3, 2),
+        **_activation(layers, first, 1, activated=True),
+        "conv2": layers.conv(first, second, 3),
+        **_activation(layers, second, 2, activated=True),
+        "conv3": layers.conv(second, third, 3),
+        **_activation(layers, third, 3, activated=activated),
+    }
+
+
+def _activation(layers: Layers, filters: int, number: int, *, activated: bool) -> dict[str, nn.Module]:
+    # Pre-activation stages begin with these themselves.
+    if not activated:
+        return {}
+    return {f"norm{number}": layers.normalise(filters), f"act{number}": layers.activate()}
+
+
+def _pool(layers: Layers, filters: int) -> dict[str, nn.Module | None]:
+    if layers.antialias == "none":
+        return {"pool": layers.max_pool(3, 2)}
+    if layers.antialias == "average":
+        # Whole cells only, as in timm, whose weights load.
+        return {"pool": layers.average_pool(2, ceil=False)}
+    return {"pool": layers.max_pool(3, 1), "reduce": layers.reduce(filters, 2)}
