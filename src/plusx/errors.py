@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -56,9 +57,13 @@ def in_one_line(error: ValidationError, what: str, fields: Sequence[str] = ()) -
     ...     in_one_line(error, "Rate", list(Rate.model_fields))
     'Rate: there is no lrr; did you mean lr?'
     """
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    errors = error.errors(include_url=False)
+    # A union reports each of its members, by names that are no words; the deepest is the one that was meant.
+    field = [one for one in errors if one["loc"][:1] == errors[0]["loc"][:1]]
+    first = max(field, key=lambda one: len(one["loc"]))
+    where = ".".join(str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)))
     if first["type"] == "extra_forbidden":
         return f"{what}: there is no {where}{nearest(str(first['loc'][-1]), fields)}"
     text = first["msg"].removeprefix("Value error, ")
-    return f"{what}: {where}: {text} (it is {first['input']!r})" if where else f"{what}: {text}"
+    value = " ".join(repr(first["input"]).split())
+    return f"{what}: {where}: {text} (it is {value})" if where else f"{what}: {text}"

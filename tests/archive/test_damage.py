@@ -70,9 +70,7 @@ def test_a_file_cut_short_is_refused(position: float, place: Path, model_bytes: 
 @given(before=st.binary(max_size=8), after=st.binary(max_size=8))
 @example(before=b"#!/bin/sh\n", after=b"")
 @example(before=b"", after=b"\n")
-def test_bytes_around_the_zip_are_refused(
-    before: bytes, after: bytes, place: Path, model_bytes: bytes
-) -> None:
+def test_bytes_around_the_zip_are_refused(before: bytes, after: bytes, place: Path, model_bytes: bytes) -> None:
     place.write_bytes(before + model_bytes + after)
     if before or after:
         with pytest.raises(BadArchive):

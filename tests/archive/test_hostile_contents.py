@@ -88,9 +88,7 @@ def test_a_number_that_overflows(forge: Forge, members: Members, assert_refused:
 @pytest.mark.parametrize(
     "record", [{"size_bytes": -1}, {"sha256": "AB" * 32}, {"sha256": "ab" * 32 + "\n"}, {"mode": 7}]
 )
-def test_a_wrong_record_of_a_member(
-    forge: Forge, members: Members, record: dict, assert_refused: Refused
-) -> None:
+def test_a_wrong_record_of_a_member(forge: Forge, members: Members, record: dict, assert_refused: Refused) -> None:
     files = json.loads(members[MANIFEST])["files"]
     files[WEIGHTS] |= record
     assert_refused(forge(members, {"files": files}, listed=False), f"wrong at files.{WEIGHTS}")

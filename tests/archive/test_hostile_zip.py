@@ -91,9 +91,7 @@ def test_a_name_that_hides_behind_a_nul(forge: Forge, members: Members, assert_r
 
 
 @pytest.mark.parametrize("missing", [WEIGHTS, GOLDEN])
-def test_a_member_that_is_missing(
-    forge: Forge, members: Members, missing: str, assert_refused: Refused
-) -> None:
+def test_a_member_that_is_missing(forge: Forge, members: Members, missing: str, assert_refused: Refused) -> None:
     del members[missing]
     assert_refused(forge(members), f"it has no {missing}")
 
@@ -133,9 +131,7 @@ def test_compressed_members(forge: Forge, members: Members, method: int, assert_
 @pytest.mark.parametrize(
     "kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR], ids=["link", "folder", "pipe", "device"]
 )
-def test_members_that_are_no_files(
-    forge: Forge, members: Members, kind: int, assert_refused: Refused
-) -> None:
+def test_members_that_are_no_files(forge: Forge, members: Members, kind: int, assert_refused: Refused) -> None:
     path = forge(members)
     entry = zipfile.ZipInfo("engines/onnx/model.xml")
     entry.external_attr = (kind | 0o644) << 16
@@ -181,9 +177,7 @@ def test_directory_entries_that_lie(
 
 
 @pytest.mark.parametrize("size_bytes", [10**6, 2**32 - 1])
-def test_a_size_beyond_the_file(
-    forge: Forge, members: Members, size_bytes: int, assert_refused: Refused
-) -> None:
+def test_a_size_beyond_the_file(forge: Forge, members: Members, size_bytes: int, assert_refused: Refused) -> None:
     path = forge(members)
     patch(path, WEIGHTS, 20, "<I", size_bytes)
     patch(path, WEIGHTS, 24, "<I", size_bytes)

@@ -22,9 +22,7 @@ Same = Callable[[Archive, Archive], None]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ARRAYS = st.sampled_from(sorted(STORED_TYPES)).flatmap(
-    lambda dtype: arrays_of.arrays(
-        dtype, arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
-    )
+    lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
@@ -47,9 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_any_model_reads_back_the_same_in_the_same_bytes(
     model: Archive, folder: Path, assert_same: Same, weights: dict, classes: list[str], provenance: dict
 ) -> None:
-    manifest = Manifest.model_validate(
-        model.manifest.model_dump() | {"classes": classes, "provenance": provenance}
-    )
+    manifest = Manifest.model_validate(model.manifest.model_dump() | {"classes": classes, "provenance": provenance})
     written = dataclasses.replace(model, manifest=manifest, weights=weights)
     path = write_archive(written, folder / "a.plusx")
     read = read_archive(path)
@@ -75,9 +71,7 @@ def test_members_are_stored_sorted_and_without_a_clock(model: Archive, tmp_path:
         "manifest.json",
         "weights.safetensors",
     ]
-    assert {(info.compress_type, info.date_time) for info in infos} == {
-        (zipfile.ZIP_STORED, (1980, 1, 1, 0, 0, 0))
-    }
+    assert {(info.compress_type, info.date_time) for info in infos} == {(zipfile.ZIP_STORED, (1980, 1, 1, 0, 0, 0))}
 
 
 def test_a_run_folder_is_its_model(model: Archive, tmp_path: Path, assert_same: Same) -> None:
@@ -92,9 +86,7 @@ def test_the_manifest_alone_lists_every_other_member(model: Archive, tmp_path: P
     manifest = read_manifest(path)
     assert manifest == read_archive(path).manifest
     with zipfile.ZipFile(path) as file:
-        sizes = {
-            info.filename: info.file_size for info in file.infolist() if info.filename != "manifest.json"
-        }
+        sizes = {info.filename: info.file_size for info in file.infolist() if info.filename != "manifest.json"}
     assert {name: record.size_bytes for name, record in manifest.files.items()} == sizes
 
 
@@ -138,9 +130,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_could_not_be_read_is_not_written(
-    model: Archive, tmp_path: Path, change: dict, words: str
-) -> None:
+def test_what_could_not_be_read_is_not_written(model: Archive, tmp_path: Path, change: dict, words: str) -> None:
     path = tmp_path / "model.plusx"
     path.write_bytes(b"the older model")
     with pytest.raises(BadArchive, match=re.escape(words)) as refused:

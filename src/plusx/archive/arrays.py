@@ -38,9 +38,7 @@ def array_bytes(path: Path, member: str, arrays: Mapping[str, np.ndarray]) -> by
         # The library reads an array's memory from its first byte on: a view with strides must be copied.
         data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     except UnicodeEncodeError as error:
-        raise refusal(
-            path, f"{member} cannot hold an array named {error.object!r}", "name it in UTF-8"
-        ) from error
+        raise refusal(path, f"{member} cannot hold an array named {error.object!r}", "name it in UTF-8") from error
     _check_header(path, member, data)
     return data
 
@@ -80,7 +78,5 @@ def _check_header(path: Path, member: str, data: bytes) -> None:
 
 def _check_type(path: Path, member: str, name: str, array: np.ndarray) -> None:
     if array.dtype.name not in STORED_TYPES:
-        what = (
-            f"{member} has {name!r} as {array.dtype.name}; a model file stores float32, float16 and integers"
-        )
+        what = f"{member} has {name!r} as {array.dtype.name}; a model file stores float32, float16 and integers"
         raise refusal(path, what, "convert it to float32")

@@ -129,16 +129,12 @@ def parse_manifest(path: Path, data: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
-        raise refusal(
-            path, f"has a manifest that is wrong at {where} ({first['msg']})", MAKE_AGAIN
-        ) from error
+        raise refusal(path, f"has a manifest that is wrong at {where} ({first['msg']})", MAKE_AGAIN) from error
 
 
 def _json_object(path: Path, data: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_distinct_keys, parse_constant=_no_constant
-        )
+        values = json.loads(data.decode("utf-8"), object_pairs_hook=_distinct_keys, parse_constant=_no_constant)
     except RecursionError as error:
         raise refusal(path, "has a manifest nested too deeply", MAKE_AGAIN) from error
     except ValueError as error:

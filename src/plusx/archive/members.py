@@ -113,9 +113,7 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refusal(
-            path, f"cannot be read ({error.strerror or error})", "check the path and rights"
-        ) from error
+        raise refusal(path, f"cannot be read ({error.strerror or error})", "check the path and rights") from error
     # RuntimeError and ValueError are what zipfile raises for odd flags, names and offsets.
     except (zipfile.BadZipFile, EOFError, OverflowError, RuntimeError, ValueError) as error:
         raise refusal(path, f"is no model file, or is cut short or damaged ({error})", COPY_AGAIN) from error
@@ -126,9 +124,7 @@ def _model_file(path: Path) -> Path:
         return path
     inside = path / MODEL_FILE
     if not inside.exists():
-        raise refusal(
-            path, f"is a folder without {MODEL_FILE}", "give a .plusx file or a finished run's folder"
-        )
+        raise refusal(path, f"is a folder without {MODEL_FILE}", "give a .plusx file or a finished run's folder")
     return inside
 
 

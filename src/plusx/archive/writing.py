@@ -45,17 +45,13 @@ def write_archive(archive: Archive, path: Path) -> Path:
     manifest = archive.manifest.model_copy(update={"format_version": FORMAT_VERSION, "files": records})
     members[MANIFEST] = manifest_bytes(manifest)
     if len(members[MANIFEST]) > MAX_MANIFEST_BYTES:
-        raise refusal(
-            path, f"would have a manifest over {MAX_MANIFEST_BYTES >> 20} MiB", "shorten its provenance"
-        )
+        raise refusal(path, f"would have a manifest over {MAX_MANIFEST_BYTES >> 20} MiB", "shorten its provenance")
     try:
         with atomic_write(path, mode="wb") as file, ZipFile(file, "w") as target:
             for name in sorted(members):
                 target.writestr(_entry(name), members[name])
     except OSError as error:
-        raise refusal(
-            path, f"cannot be written ({error.strerror})", "check the folder and its space"
-        ) from error
+        raise refusal(path, f"cannot be written ({error.strerror})", "check the folder and its space") from error
     return path
 
 

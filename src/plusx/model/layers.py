@@ -18,7 +18,18 @@ Antialias = Literal["blur", "average", "none"]
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _MAX_POOL = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
-_AVERAGE_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+
+
+class AveragePool3d(nn.AvgPool3d):
+    """torch's, and for a volume thinner than a cell what torch does in one and two dimensions: the average of it."""
+
+    def forward(self, input: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *reduced"]:
+        assert isinstance(self.kernel_size, int)
+        cell = [min(self.kernel_size, size) for size in input.shape[2:]]
+        return F.avg_pool3d(input, cell, self.stride, 0, self.ceil_mode, self.count_include_pad)
+
+
+_AVERAGE_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: AveragePool3d}
 
 
 @dataclass(frozen=True)

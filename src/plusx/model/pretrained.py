@@ -272,6 +272,8 @@ def _from_timm(record: str) -> State:
         import timm
     except ImportError:
         raise PlusxError(f"timm/{record}: needs timm; pip install 'plusx[hub]'") from None
+    # What does not come from the hub as safetensors comes from a URL, whose hash timm checks if it is told to.
+    timm.models.set_pretrained_check_hash()
     return timm.create_model(record, pretrained=True).state_dict()
 
 

@@ -59,7 +59,7 @@ class ResNetSpec(BaseModel):
     @property
     def stage_strides(self) -> tuple[int, ...]:
         """The stride of each stage's first block: 2 from the second stage on, nowhere else."""
-        return self.strides or (1, *(2 for _ in self.num_layers[1:]))
+        return self.strides if self.strides is not None else (1, *(2 for _ in self.num_layers[1:]))
 
     def inner(self, filters: int) -> int:
         """The channels in the middle of a bottleneck of `filters`, all groups together."""

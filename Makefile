@@ -1,0 +1,52 @@
+# make demo       train, evaluate and predict on the embedded digits
+# make test       what CI runs: lint, types, the import contract, then the tests with coverage
+# make test-slow  the tests that take minutes
+# make bench      plusx beside a textbook loop on the real MNIST; about ten minutes on two cores
+# make check      lint, types and the import contract alone
+# make clean      remove what these made, but not data/ and runs/
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Touched when the environment is complete; pyproject.toml alone makes it stale.
+READY := .venv/ready
+# A new folder each time: a run is never trained over.
+DEMO := demo/$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: test demo test-slow bench check clean
+
+test: check
+	$(BIN)/pytest -m "not slow" --cov
+
+demo: $(READY)
+	$(BIN)/plusx train digits --out $(DEMO)/digits
+	$(BIN)/plusx evaluate $(DEMO)/digits digits
+	$(BIN)/python examples/write_digit.py $(DEMO)/digit.png
+	$(BIN)/plusx predict $(DEMO)/digits $(DEMO)/digit.png
+	@echo
+	@echo "The model:    $(DEMO)/digits/model.plusx"
+	@echo "How it went:  $(DEMO)/digits/recipe.json and metrics.jsonl"
+	@echo "The picture:  $(DEMO)/digit.png"
+
+test-slow: $(READY)
+	$(BIN)/pytest -m slow
+
+bench: $(READY)
+	$(BIN)/python benchmarks/fetch_mnist.py
+	$(BIN)/python benchmarks/mnist.py
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; install Python 3.11 or newer, or name one: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("plusx needs Python 3.11 or newer, this is %d.%d; name another: make PYTHON=..." % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv demo .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks examples -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m plusx`."""
+
+from plusx.cli.main import main
+
+main()

@@ -1,0 +1,91 @@
+"""`plusx.load`: a trained model that answers and is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plusx.archive import Archive, read_archive
+from plusx.data.cache import default_cache_dir, prepare_samples
+from plusx.data.modalities import spec_from_json
+from plusx.data.samples import DataSet, read_dataset
+from plusx.engines import ENGINES, Engine
+from plusx.engines.golden import check_golden
+from plusx.errors import WrongUse, nearest
+from plusx.evaluate.scores import evaluate
+from plusx.predict.stream import Input, predict_stream
+
+One = Input | Path
+
+
+class Model:
+    """A trained model, ready to answer. `load` makes one.
+
+    Args:
+        archive: the model file's content.
+        engine: what runs its network.
+    """
+
+    def __init__(self, archive: Archive, engine: Engine):
+        self.archive, self.engine = archive, engine
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, in the order of the network's outputs."""
+        return self.archive.manifest.classes
+
+    def predict(self, inputs: One | Iterable[One], top: int = 5) -> list[dict[str, Any]]:
+        """One answer an input, in order: `path`, `label`, `probability`, `top`, `error`.
+
+        Args:
+            inputs: one or many of: a path, a file's bytes, uint8 pixels `(height, width[, channels])`.
+            top: how many of the likeliest labels to list.
+
+        A bad input gives an answer whose `error` says why; it raises nothing.
+        """
+        many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
+        sources = (str(source) if isinstance(source, Path) else source for source in many)
+        return list(predict_stream(self.archive, self.engine, sources, top))
+
+    def evaluate(
+        self, data: str | Path | DataSet, *, split: str = "", data_dir: Path | None = None, cache: bool = True
+    ) -> dict[str, Any]:
+        """The scores on a set: `count`, `accuracy`, `top5`, `loss`, `per_class`, `confusion`, ... and its `split`.
+
+        Args:
+            data: as for `train`; classes are matched by name.
+            split: `train`, `val` or `test`; by default the last of test, val, train that there is.
+            data_dir: where a known set's files are.
+            cache: keep decoded pictures for the next time.
+
+        Raises:
+            WrongUse: no such split, or classes that the model does not know.
+            PlusxError: no example can be read.
+        """
+        dataset = read_dataset(data, data_dir=data_dir, classes=self.classes)
+        split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
+        spec = spec_from_json(self.archive.manifest.preprocessing)
+        prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
+        scores = evaluate(self.archive, self.engine, prepared)
+        reasons = [skipped._asdict() for skipped in prepared.skipped]
+        return {"split": split, **scores, "skipped_because": reasons}
+
+
+def load(path: str | Path, engine: str = "torch") -> Model:
+    """A model from a `.plusx` file or a run folder, its golden examples checked.
+
+    Raises:
+        PlusxError: the file is damaged, or the engine does not answer as the training did.
+        WrongUse: no such engine.
+    """
+    if engine not in ENGINES:
+        raise WrongUse(
+            f"--engine {engine}: no such engine{nearest(engine, list(ENGINES))}; there are {', '.join(ENGINES)}"
+        )
+    archive = read_archive(Path(path))
+    running = ENGINES[engine](archive)
+    check_golden(running, archive)
+    return Model(archive, running)

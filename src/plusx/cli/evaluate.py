@@ -1,0 +1,42 @@
+"""`plusx evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plusx.cli.output import Json, percent, print_json, say
+
+WORST_SHOWN = 10
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
+    data: Annotated[str, typer.Argument(help="As for train; classes are matched by name.")],
+    split: Annotated[str, typer.Option(help="train, val or test.", show_default="test, else val, else train")] = "",
+    data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
+    cache: Annotated[bool, typer.Option(help="Keep decoded pictures on disk, or decode at each use.")] = True,
+    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    json: Json = False,
+) -> None:
+    """Score a model on labelled pictures."""
+    from plusx.api.model import load
+
+    scores = load(model, engine).evaluate(data, split=split, data_dir=data_dir, cache=cache)
+    if json:
+        print_json(scores)
+        return
+    for skipped in scores["skipped_because"]:
+        say(f"skipped {skipped['name']}: {skipped['reason']}")
+    print(f"split              {scores['split']}, {scores['count']:,} pictures")
+    print(f"accuracy           {percent(scores['accuracy'])}")
+    print(f"top-5              {percent(scores['top5'])}")
+    print(f"loss               {scores['loss']:.4f}")
+    print(f"calibration error  {percent(scores['calibration_error'])}")
+    worst = sorted((row for row in scores["per_class"] if row["count"]), key=lambda row: row["f1"])[:WORST_SHOWN]
+    print(f"\n{'class (worst F1 first)':<24} {'count':>7} {'precision':>10} {'recall':>10} {'F1':>10}")
+    for row in worst:
+        figures = " ".join(f"{percent(row[name]):>10}" for name in ("precision", "recall", "f1"))
+        print(f"{row['label']:<24} {row['count']:>7,} {figures}")

@@ -1,0 +1,58 @@
+"""`plusx info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plusx.cli.output import Json, percent, print_json
+
+CLASSES_SHOWN = 20
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
+    json: Json = False,
+) -> None:
+    """Show what is in a model file."""
+    from plusx.archive import read_manifest
+
+    manifest = read_manifest(model)
+    if json:
+        print_json(
+            {
+                "classes": list(manifest.classes),
+                "spec": manifest.network,
+                "preprocessing": manifest.preprocessing,
+                "created_with": manifest.created_with,
+                "created_at": manifest.created_at,
+                "task": manifest.task,
+                "format_version": manifest.format_version,
+                "provenance": manifest.provenance,
+                "files": {name: record.model_dump() for name, record in manifest.files.items()},
+            }
+        )
+        return
+    classes = ", ".join(manifest.classes[:CLASSES_SHOWN])
+    more = len(manifest.classes) - CLASSES_SHOWN
+    print(
+        f"task           {manifest.task['name']}, {len(manifest.classes)} classes: {classes}"
+        + (f", and {more} more" if more > 0 else "")
+    )
+    # What is 0, false or null is a part that the network does not have.
+    print(f"network        {', '.join(f'{name}={value}' for name, value in manifest.network.items() if value)}")
+    print(f"preprocessing  {', '.join(f'{name}={value}' for name, value in manifest.preprocessing.items())}")
+    metrics: Any = manifest.provenance.get("metrics")
+    if isinstance(metrics, dict) and isinstance(metrics.get("val_accuracy"), float):
+        print(f"validation     {percent(metrics['val_accuracy'])} right after epoch {metrics['epoch']}")
+    data = manifest.provenance.get("data")
+    if isinstance(data, dict):
+        print(f"trained on     {data['origin']}: {data['train']:,} pictures, {data['val']:,} for validation")
+    print(
+        f"created        {manifest.created_at} with " + ", ".join(f"{k} {v}" for k, v in manifest.created_with.items())
+    )
+    print(
+        f"files          {', '.join(f'{name} {record.size_bytes:,} bytes' for name, record in manifest.files.items())}"
+    )

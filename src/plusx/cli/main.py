@@ -1,0 +1,58 @@
+"""`plusx`: the commands together, and how their errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from plusx.cli.evaluate import evaluate
+from plusx.cli.info import info
+from plusx.cli.models import models
+from plusx.cli.predict import predict
+from plusx.cli.train import train
+from plusx.errors import PlusxError
+
+app = typer.Typer(
+    name="plusx",
+    help="Residual networks, y = F(x) + x: from a folder of examples to one model file.",
+    epilog="Every command: --json prints one JSON object on stdout and nothing else there; --debug shows tracebacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, evaluate, predict, models, info):
+    app.command()(command)
+
+
+@app.callback()
+def _plusx() -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command: exit 0 when it is done, 1 when the work failed, 2 for wrong use."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app([argument for argument in given if argument != "--debug"], standalone_mode=True)
+    except PlusxError as error:
+        if debug:
+            raise
+        print(f"plusx: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("plusx: stopped", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has enough (`plusx models | head`).
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Words for people on stderr, one JSON object for programs on stdout."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A line for a person, on stderr."""
+    typer.echo(text, err=True)
+
+
+def percent(share: float) -> str:
+    """A share of 1 as people write it.
+
+    >>> percent(0.99174)
+    '99.17 %'
+    """
+    return f"{100 * share:.2f} %"

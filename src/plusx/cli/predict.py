@@ -1,0 +1,68 @@
+"""`plusx predict`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plusx.cli.output import Json, percent, print_json, say
+from plusx.errors import PlusxError
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
+    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, globs, or - for a list of paths on stdin.")],
+    out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
+    max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
+    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    json: Json = False,
+) -> None:
+    """Name what is in pictures."""
+    from plusx.api.model import load
+    from plusx.predict.inputs import expand
+    from plusx.predict.stream import predict_stream
+    from plusx.predict.write import check_ending, write_rows
+
+    if out is not None:
+        check_ending(out)
+    loaded = load(model, engine)
+    counted = _Counted(predict_stream(loaded.archive, loaded.engine, expand(inputs, sys.stdin), top))
+    if json:
+        rows = list(counted)
+        if out is not None:
+            write_rows(rows, out)
+        print_json({"predictions": rows})
+    elif out is not None:
+        write_rows(counted, out)
+        say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")
+    else:
+        for row in counted:
+            print(_line(row))
+    if counted.errors > max_errors:
+        raise PlusxError(f"{counted.errors:,} of {counted.rows:,} inputs could not be read; --max-errors allows more")
+
+
+class _Counted:
+    """Passes rows on and counts them."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]]):
+        self._source = rows
+        self.rows = self.errors = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for row in self._source:
+            self.rows += 1
+            self.errors += row["error"] is not None
+            yield row
+
+
+def _line(row: dict[str, Any]) -> str:
+    if row["error"] is not None:
+        return f"{row['path']}: error: {row['error']}"
+    others = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in row["top"][1:3])
+    return f"{row['path']}: {row['label']} {percent(row['probability'])}" + (f" ({others})" if others else "")

@@ -1,0 +1,116 @@
+"""Batches as tensors: gathered whole and one ahead, then augmented whole."""
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from plusx.data.augment import Augmentation
+from plusx.data.cache import Prepared
+from plusx.data.order import samples_at, steps_for, uniform
+
+__all__ = ["Batch", "Loader", "in_order", "steps_for"]
+
+
+class Batch(NamedTuple):
+    """Some examples and their classes, on the loader's device."""
+
+    inputs: Tensor
+    """As prepared, channels first: for pictures uint8 (batch, channels, height, width), in channels_last memory."""
+    targets: Int64[Tensor, " batch"]
+
+
+class Loader:
+    """The endless sequence of a run's training batches, each a pure function of its step.
+
+    Batch `step` holds places step * batch_size and on of `order.samples_at`; each example's augmentation depends
+    on (seed, epoch, example) alone. `seed` and `batch_size` of a run must stay when it is resumed.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        batch_size: int,
+        seed: int,
+        augmentations: Sequence[Augmentation] = (),
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.prepared = prepared
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentations = tuple(augmentations)
+        self.device = torch.device(device)
+        self._targets = prepared.targets
+
+    def batch(self, step: int) -> Batch:
+        """The batch of this step, counted from 0; always `batch_size` examples."""
+        return self._finish(self._gather(step))
+
+    def stream(self, first_step: int, last_step: int) -> Generator[Batch, None, None]:
+        """The batches of first_step up to, not including, last_step; each is gathered while the last is used."""
+        with closing(_one_ahead(self._gather, range(first_step, last_step))) as ahead:
+            for gathered in ahead:
+                yield self._finish(gathered)
+
+    def _gather(self, step: int) -> "_Gathered":
+        first = step * self.batch_size
+        places = np.arange(first, first + self.batch_size)
+        epochs, indices = samples_at(places, len(self.prepared), self.seed)
+        return _Gathered(epochs, indices, self.prepared.gather(indices))
+
+    def _finish(self, gathered: "_Gathered") -> Batch:
+        epochs, indices, values = gathered
+        inputs = _to_tensor(values, self.device)
+        for stream, augmentation in enumerate(self.augmentations):
+            u = uniform(self.seed, epochs, indices, stream, augmentation.draws)
+            inputs = augmentation(inputs, torch.from_numpy(u).to(self.device))
+        return Batch(inputs, torch.from_numpy(self._targets[indices]).to(self.device))
+
+
+class _Gathered(NamedTuple):
+    epochs: Int64[np.ndarray, " batch"]
+    indices: Int64[np.ndarray, " batch"]
+    values: np.ndarray
+
+
+def in_order(prepared: Prepared, batch_size: int, device: str | torch.device = "cpu") -> Generator[Batch, None, None]:
+    """Every example once, in order, as it was prepared; the last batch may be smaller."""
+    device = torch.device(device)
+    targets = prepared.targets
+
+    def gather(first: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = np.arange(first, min(first + batch_size, len(prepared)))
+        return prepared.gather(indices), targets[indices]
+
+    with closing(_one_ahead(gather, range(0, len(prepared), batch_size))) as ahead:
+        for values, classes in ahead:
+            yield Batch(_to_tensor(values, device), torch.from_numpy(classes).to(device))
+
+
+def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    # Examples are stored channels last, so channels first is a view in torch's channels_last memory format.
+    return torch.from_numpy(values).to(device).movedim(-1, 1)
+
+
+T = TypeVar("T")
+
+
+def _one_ahead(make: Callable[[int], T], numbers: range) -> Generator[T, None, None]:
+    """make(number) for each, one ahead in a single thread, which is gone when the consumer stops or fails.
+
+    The thread must do NumPy's work only: with torch's, a second pool of OpenMP threads fights the training's for the
+    cores (measured: 17 instead of 8 ms a step).
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+        ahead = [pool.submit(make, number) for number in numbers[:1]]
+        for number in numbers[1:]:
+            result = ahead.pop().result()
+            ahead.append(pool.submit(make, number))
+            yield result
+        for last in ahead:
+            yield last.result()

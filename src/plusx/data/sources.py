@@ -1,0 +1,217 @@
+"""Where examples' bytes come from, and the table of them with their classes."""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int64
+
+from plusx.data.image import BadSample
+from plusx.errors import WrongUse
+
+Indices = Int64[np.ndarray, " count"]
+SPLITS = ("train", "val", "test")
+MAX_FILE_BYTES = 1 << 30
+
+
+class Source(Protocol):
+    """Examples by number, without their classes."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """What is shown to people: a path, or for example `mnist/train/17`."""
+        ...
+
+    def read(self, index: int) -> bytes | np.ndarray:
+        """What a spec's `prepare` takes. Raises BadSample where there is nothing to read."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 in hex that changes whenever any example's content may have changed, or their order."""
+        ...
+
+    def take(self, indices: Indices) -> Self:
+        """The examples at these places, in this order."""
+        ...
+
+
+class FileSource:
+    """Files by path. A million paths take about their text's size in memory.
+
+    >>> FileSource(["b.png", "a.png"]).take(np.array([1])).name(0)
+    'a.png'
+    """
+
+    def __init__(self, paths: Iterable[str | Path] | pa.LargeBinaryArray) -> None:
+        if isinstance(paths, pa.LargeBinaryArray):
+            self._paths: Any = paths
+        else:
+            # As the system's bytes: a file's name need not be UTF-8.
+            self._paths = pa.array([os.fsencode(path) for path in paths], pa.large_binary())
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def name(self, index: int) -> str:
+        return self._paths[int(index)].as_py().decode("utf-8", "backslashreplace")
+
+    def _path(self, index: int) -> Path:
+        return Path(os.fsdecode(self._paths[int(index)].as_py()))
+
+    def read(self, index: int) -> bytes:
+        """The file's bytes. Raises BadSample where it is missing, unreadable, not regular, or above 1 GiB."""
+        path = self._path(index)
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise BadSample("not a regular file")
+            if status.st_size > MAX_FILE_BYTES:
+                raise BadSample("the file is larger than 1 GiB")
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise BadSample("there is no such file") from None
+        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
+            raise BadSample(f"the file cannot be read ({getattr(error, 'strerror', error)})") from error
+
+    def fingerprint(self) -> str:
+        """Of each file's path, size and times of change; contents are not read."""
+        digest = hashlib.sha256(b"files")
+        for index in range(len(self)):
+            path = self._path(index)
+            try:
+                status = path.stat()
+                state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+            except (OSError, ValueError):
+                state = "missing"
+            digest.update(os.fsencode(path) + f"\0{state}\0".encode())
+        return digest.hexdigest()
+
+    def take(self, indices: Indices) -> "FileSource":
+        return FileSource(self._paths.take(pa.array(np.asarray(indices, np.int64))))
+
+
+class ArraySource:
+    """Pixels already in memory, shape (count, height, width) or (count, height, width, channels), uint8.
+
+    `take` shares them and keeps each example's first number in its name.
+
+    >>> source = ArraySource(np.zeros((3, 2, 2), np.uint8), "made/train")
+    >>> source.take(np.array([2, 0])).name(0)
+    'made/train/2'
+    """
+
+    def __init__(self, pixels: np.ndarray, prefix: str, rows: Indices | None = None) -> None:
+        self._pixels = pixels
+        self._prefix = prefix
+        self._rows = np.arange(len(pixels)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def name(self, index: int) -> str:
+        return f"{self._prefix}/{self._rows[index]}"
+
+    def read(self, index: int) -> np.ndarray:
+        return self._pixels[self._rows[index]]
+
+    def fingerprint(self) -> str:
+        """Of the pixels themselves."""
+        digest = hashlib.sha256(f"array {self._pixels.dtype} {self._pixels.shape[1:]}".encode())
+        for start in range(0, len(self), 1024):
+            digest.update(np.ascontiguousarray(self._pixels[self._rows[start : start + 1024]]).data)
+        return digest.hexdigest()
+
+    def take(self, indices: Indices) -> "ArraySource":
+        return ArraySource(self._pixels, self._prefix, self._rows[indices])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Examples and their classes, in one order."""
+
+    source: Source
+    targets: Indices
+    """Each example's class, as its place in `classes`."""
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, indices: Indices) -> "Samples":
+        """The examples at these places, in this order; the classes stay."""
+        indices = np.asarray(indices, np.int64)
+        return Samples(self.source.take(indices), self.targets[indices], self.classes)
+
+    def counts(self) -> Int64[np.ndarray, " classes"]:
+        """How many examples each class has."""
+        return np.bincount(self.targets, minlength=len(self.classes))
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What was found at one place: up to three splits that share one list of classes."""
+
+    train: Samples | None
+    val: Samples | None
+    test: Samples | None
+    classes: tuple[str, ...]
+    origin: str
+    """The folder, file or known name, as shown to people."""
+    notes: tuple[str, ...] = ()
+    """What people should know of how it was read, a line each."""
+
+    def split(self, name: str) -> Samples:
+        """One split by name.
+
+        Raises:
+            WrongUse: there is no such split; the line names those there are.
+        """
+        there = {split: samples for split in SPLITS if (samples := getattr(self, split)) is not None}
+        if name not in there:
+            raise WrongUse(f"{self.origin}: no split {name!r}; it has {', '.join(there) or 'none'}")
+        return there[name]
+
+    def with_classes(self, classes: tuple[str, ...]) -> "DataSet":
+        """The same examples with targets that count in `classes`, matched by name; some may have no examples.
+
+        Raises:
+            WrongUse: the set has classes that are not in `classes`; the line names them.
+        """
+        unknown = [name for name in self.classes if name not in set(classes)]
+        if unknown:
+            shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+            raise WrongUse(f"{self.origin}: the model does not know the classes {shown}; leave them out")
+        place = {name: index for index, name in enumerate(classes)}
+        new_target = np.array([place[name] for name in self.classes], np.int64)
+
+        def matched(samples: Samples | None) -> Samples | None:
+            return samples and Samples(samples.source, new_target[samples.targets], classes)
+
+        return replace(
+            self,
+            train=matched(self.train),
+            val=matched(self.val),
+            test=matched(self.test),
+            classes=classes,
+        )
+
+
+def natural(text: str) -> tuple[tuple[str, int, str], ...]:
+    """A key that sorts as people count: img2 before img10, and upper case beside lower.
+
+    >>> sorted(["img10", "Img2", "img1"], key=natural)
+    ['img1', 'Img2', 'img10']
+    """
+    # A number is compared by its length, then its digits: int() refuses very long ones.
+    parts = re.split(r"([0-9]+)", text)
+    words = parts[0::2]
+    numbers = [digits.lstrip("0") for digits in parts[1::2]] + [""]
+    return tuple((word.casefold(), len(digits), digits) for word, digits in zip(words, numbers, strict=True))

@@ -1,0 +1,31 @@
+"""An archive's network on one runtime. A new engine is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from plusx.archive import Archive
+
+
+class Engine(Protocol):
+    """Runs a network: raw inputs, as the modality prepares them, to outputs.
+
+    Shapes: `(batch, channels, height, width)` uint8 for pictures, to `(batch, classes)` float32 logits.
+    """
+
+    name: str
+
+    def __call__(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch ..."]: ...
+
+
+def _torch(archive: Archive) -> Engine:
+    from plusx.engines.torch import TorchEngine
+
+    return TorchEngine(archive)
+
+
+ENGINES: dict[str, Callable[[Archive], Engine]] = {"torch": _torch}

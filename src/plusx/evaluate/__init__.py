@@ -1,0 +1,1 @@
+"""The scores of an archive on an engine."""

@@ -1,0 +1,33 @@
+"""The scores of an archive, run on any engine, over prepared examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from plusx.archive import Archive
+from plusx.data.cache import Prepared
+from plusx.engines import Engine
+from plusx.errors import PlusxError
+from plusx.tasks import task_from_json
+
+BATCH_SIZE = 256
+
+
+def evaluate(archive: Archive, engine: Engine, prepared: Prepared) -> dict[str, Any]:
+    """What the archive's task scores: for classification `count`, `accuracy`, `top5`, `loss`, `calibration_error`,
+    `per_class`, `confusion`; and `skipped`, how many examples could not be read.
+
+    Raises:
+        PlusxError: not one example could be read.
+    """
+    if len(prepared) == 0:
+        raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
+    task = task_from_json(archive.manifest.task)
+    outputs = [
+        engine(np.moveaxis(prepared.gather(np.arange(start, min(start + BATCH_SIZE, len(prepared)))), -1, 1))
+        for start in range(0, len(prepared), BATCH_SIZE)
+    ]
+    scores = task.scores(np.concatenate(outputs), prepared.targets, archive.manifest.classes)
+    return {**scores, "skipped": len(prepared.skipped)}

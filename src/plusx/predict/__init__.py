@@ -1,0 +1,1 @@
+"""Many inputs -> answers. NumPy alone: an engine decides what else is needed."""

@@ -1,0 +1,57 @@
+"""What a person names on the command line -> one path after another."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from plusx.data.image import EXTENSIONS
+from plusx.errors import WrongUse
+
+
+def expand(inputs: Iterable[str], stdin: TextIO) -> Iterator[str]:
+    """The files that `inputs` name, in their order: files as they are, folders' pictures (nested ones too) in natural
+    order, globs, and `-` for a list of paths on `stdin`, one a line. A file that does not exist is given, too: its
+    answer will be an error.
+
+    Raises:
+        WrongUse: a folder holds no picture, or a glob fits nothing.
+
+    >>> import io
+    >>> list(expand(["-"], io.StringIO("a.png\\n\\nb.png\\n")))
+    ['a.png', 'b.png']
+    """
+    for text in inputs:
+        if text == "-":
+            yield from (line.rstrip("\r\n") for line in stdin if line.strip())
+        elif os.path.isdir(text):
+            yield from _found(_pictures(text), f"{text}: no picture is in this folder ({', '.join(EXTENSIONS)})")
+        elif not os.path.exists(text) and glob.has_magic(text):
+            yield from _found(sorted(glob.iglob(text, recursive=True), key=_natural), f"{text}: no file fits it")
+        else:
+            yield text
+
+
+def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:
+    empty = True
+    for path in paths:
+        empty = False
+        yield path
+    if empty:
+        raise WrongUse(nothing)
+
+
+def _pictures(folder: str) -> Iterator[str]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
+        for name in sorted(files, key=_natural):
+            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
+                yield os.path.join(where, name)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", text)]

@@ -1,0 +1,43 @@
+"""Recipes by name, and a person's own as `module:function`. A recipe is a function from facts to a `Recipe`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
+
+from plusx.data.survey import Facts
+from plusx.errors import WrongUse, nearest
+from plusx.recipes.cifar import cifar
+from plusx.recipes.images import images
+from plusx.training.recipe import Recipe
+
+RecipeFunction = Callable[[Facts], Recipe]
+
+RECIPES: dict[str, RecipeFunction] = {"images": images, "cifar": cifar}
+
+
+def find_recipe(name: str) -> RecipeFunction:
+    """A recipe of ours by its name, or `module:function`, which is imported.
+
+    Raises:
+        WrongUse: there is none of that name.
+
+    >>> find_recipe("images") is images
+    True
+    """
+    module, colon, function = name.partition(":")
+    if not colon:
+        if name not in RECIPES:
+            raise WrongUse(
+                f"--recipe {name}: no such recipe{nearest(name, list(RECIPES))}; there are {', '.join(RECIPES)}, "
+                "or give your own as module:function"
+            )
+        return RECIPES[name]
+    try:
+        found: Any = getattr(import_module(module), function, None)
+    except ImportError as error:
+        raise WrongUse(f"--recipe {name}: {module} cannot be imported: {error}") from None
+    if not callable(found):
+        raise WrongUse(f"--recipe {name}: {module} has no function {function}")
+    return cast(RecipeFunction, found)

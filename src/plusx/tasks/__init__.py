@@ -1,0 +1,27 @@
+"""What is asked of a network. A new task is one file and one line here.
+
+Answers and scores are NumPy: whoever predicts or serves needs no torch for them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plusx.errors import PlusxError
+from plusx.tasks.classify import Classify
+
+TASKS = {"classify": Classify}
+
+
+def task_from_json(task: Mapping[str, Any]) -> Classify:
+    """The task that an archive's manifest describes.
+
+    Raises:
+        PlusxError: the task is not known to this plusx.
+
+    >>> task_from_json({"name": "classify"})
+    Classify(name='classify')
+    """
+    kind = TASKS.get(str(task.get("name")))
+    if kind is None:
+        raise PlusxError(f"the task {task.get('name')!r} is not known; update plusx")
+    return kind.model_validate(task)

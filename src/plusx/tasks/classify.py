@@ -1,0 +1,134 @@
+"""One class an example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CALIBRATION_BINS = 15
+
+
+class Classify(BaseModel):
+    """The task of naming the one class of an example.
+
+    >>> import numpy as np
+    >>> Classify().answers(np.array([[0.0, np.log(3.0)]]), ["cat", "dog"], top=1)[0]["label"]
+    'dog'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["classify"] = "classify"
+
+    def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
+        """What the task asks of a network: a linear head with an output a class."""
+        return {"head": "linear", "num_classes": len(classes)}
+
+    def loss(
+        self, outputs: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"], smoothing: float = 0.0
+    ) -> Float[Tensor, ""]:
+        """The mean cross-entropy; `smoothing` is the share of the target spread over all classes (arXiv 1512.00567)."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+    def hits(self, outputs: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"]) -> Int[Tensor, ""]:
+        """How many of a batch are right: what a training's accuracy is counted from."""
+        return (outputs.argmax(1) == targets).sum()
+
+    def answers(
+        self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
+    ) -> list[dict[str, Any]]:
+        """For each example its label, the label's probability, and the `top` likeliest labels, best first."""
+        probabilities = softmax(outputs)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(top, len(classes))]
+        answers: list[dict[str, Any]] = []
+        for row, order in zip(probabilities, best, strict=True):
+            ranked = [{"label": classes[index], "probability": float(row[index])} for index in order]
+            answers.append({**ranked[0], "top": ranked})
+        return answers
+
+    def scores(
+        self,
+        outputs: Float[np.ndarray, "count classes"],
+        targets: Int[np.ndarray, " count"],
+        classes: Sequence[str],
+    ) -> dict[str, Any]:
+        """Accuracy, top-5, loss, calibration error, precision/recall/F1 a class, and the confusion matrix.
+
+        Shares are of 1; a class that is never predicted has precision 0, one that never occurs recall 0. The
+        calibration error is the expected one over 15 equal bins (arXiv 1706.04599). Rows of the confusion matrix are
+        the true classes, columns the predicted.
+
+        Raises:
+            ValueError: there is no example.
+        """
+        if len(targets) == 0:
+            raise ValueError("no example to score")
+        probabilities = softmax(outputs)
+        predicted = outputs.argmax(1)
+        confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        np.add.at(confusion, (targets, predicted), 1)
+        return {
+            "count": len(targets),
+            "accuracy": float((predicted == targets).mean()),
+            "top5": top_k(outputs, targets, 5),
+            "loss": float(-log_softmax(outputs)[np.arange(len(targets)), targets].mean()),
+            "calibration_error": calibration_error(probabilities, targets),
+            "per_class": _per_class(confusion, classes),
+            "confusion": confusion.tolist(),
+        }
+
+
+def log_softmax(outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+    """Logarithms of the probabilities, in float64, without overflow."""
+    shifted = outputs.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def softmax(outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+    """Probabilities; each row sums to 1.
+
+    >>> softmax(np.array([[1000.0, 1000.0]]))
+    array([[0.5, 0.5]])
+    """
+    return np.exp(log_softmax(outputs))
+
+
+def top_k(outputs: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"], k: int) -> float:
+    """The share of examples whose class is among the `k` likeliest; between equals the earlier class counts first."""
+    own = outputs[np.arange(len(targets)), targets][:, None]
+    earlier = np.arange(outputs.shape[1])[None] < targets[:, None]
+    ahead = (outputs > own) | ((outputs == own) & earlier)
+    return float((ahead.sum(axis=1) < k).mean())
+
+
+def calibration_error(probabilities: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"]) -> float:
+    """The mean gap between how sure the answers are and how often they are right, over bins of equal width."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    # Bins are open on the left: a confidence of exactly 1/15 belongs to the first.
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
+    return float(np.abs(gap).sum() / len(targets))
+
+
+def _per_class(confusion: Int[np.ndarray, "classes classes"], classes: Sequence[str]) -> list[dict[str, Any]]:
+    right = np.diag(confusion).astype(float)
+    predicted, actual = confusion.sum(axis=0), confusion.sum(axis=1)
+    precision = np.divide(right, predicted, out=np.zeros_like(right), where=predicted > 0)
+    recall = np.divide(right, actual, out=np.zeros_like(right), where=actual > 0)
+    both = precision + recall
+    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(right), where=both > 0)
+    return [
+        {"label": label, "count": int(n), "precision": float(p), "recall": float(r), "f1": float(f)}
+        for label, n, p, r, f in zip(classes, actual, precision, recall, f1, strict=True)
+    ]

@@ -1,0 +1,150 @@
+"""A recipe: everything that decides what a training does, frozen, checked, and stored beside the run as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat, PositiveInt, ValidationError
+
+from plusx.data.augment import Augmentation
+from plusx.data.files import atomic_write
+from plusx.data.image import ImageSpec
+from plusx.data.modalities import Preprocessing, Spec
+from plusx.data.order import steps_for
+from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.schedule import Schedule
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A frozen part of a recipe that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sgd(Part):
+    """Stochastic gradient descent with Nesterov's momentum. `lr` is the schedule's peak."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: PositiveFloat = 0.1
+    momentum: Share = 0.9
+    weight_decay: float = Field(default=5e-4, ge=0)
+
+
+class AdamW(Part):
+    """Adam with decoupled weight decay (arXiv 1711.05101). `lr` is the schedule's peak."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: PositiveFloat = 1e-3
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: float = Field(default=0.05, ge=0)
+
+
+Optimizer = Annotated[Sgd | AdamW, Field(discriminator="name")]
+
+
+class Recipe(Part):
+    """What a training does. `reasons` says of each automatic choice why it was made.
+
+    >>> recipe = Recipe(model="resnet8", preprocessing=ImageSpec(height=8, width=8, channels=1, mean=(0,), std=(1,)))
+    >>> recipe.steps(count=1000), changed(recipe, {"optimizer.lr": "0.05"}).optimizer.lr
+    (160, 0.05)
+    """
+
+    name: str = "custom"
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    model: str
+    model_options: dict[str, JsonValue] = Field(default_factory=dict)
+    preprocessing: Preprocessing
+    stored_size: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None,
+        description="height and width of training pictures before a crop; null: the preprocessing's",
+    )
+    augment: tuple[Augmentation, ...] = ()
+    batch_size: PositiveInt = 64
+    epochs: PositiveFloat = 10
+    optimizer: Optimizer = Sgd()
+    schedule: Schedule = Field(default_factory=Schedule)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
+    average: float | None = Field(default=None, gt=0, lt=1, description="decay of the weights' moving average (EMA)")
+    patience: PositiveInt | None = Field(
+        default=None,
+        description="stop after so many epochs without a better validation; keep the best. null: never",
+    )
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    reasons: dict[str, str] = Field(default_factory=dict)
+
+    def steps(self, count: int) -> int:
+        """Optimiser steps for `count` training examples."""
+        return max(1, steps_for(self.epochs, count, self.batch_size))
+
+    @property
+    def stored(self) -> Spec:
+        """How training examples are kept: as the preprocessing says, pictures at `stored_size`."""
+        if self.stored_size is None or not isinstance(self.preprocessing, ImageSpec):
+            return self.preprocessing
+        height, width = self.stored_size
+        return self.preprocessing.model_copy(update={"height": height, "width": width})
+
+
+def changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """The recipe with dotted keys set to new values, each JSON or a bare word: what `--set` does.
+
+    Raises:
+        WrongUse: a key that the recipe does not have, or a value that does not fit it.
+    """
+    data = recipe.model_dump(mode="json")
+    for key, text in changes.items():
+        *path, last = key.split(".")
+        place = data
+        for part in path:
+            place = _inside(place, part, key)
+        # Options of a network are checked by the network itself.
+        if place is not data["model_options"]:
+            _inside(place, last, key)
+        place[last] = _value(text)
+        data["reasons"][key] = "set by you"
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise WrongUse(in_one_line(error, "--set", list(Recipe.model_fields))) from None
+
+
+def _inside(place: Any, part: str, key: str) -> Any:
+    if not isinstance(place, dict) or part not in place:
+        names = list(place) if isinstance(place, dict) else []
+        raise WrongUse(f"--set {key}: the recipe has no {part} there{nearest(part, names)}")
+    return place[part]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Writes the recipe as JSON."""
+    with atomic_write(path) as file:
+        file.write(recipe.model_dump_json(indent=2) + "\n")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads a recipe that `write_recipe` wrote.
+
+    Raises:
+        PlusxError: it cannot be read, or is no recipe.
+    """
+    try:
+        return Recipe.model_validate_json(path.read_text())
+    except OSError as error:
+        raise PlusxError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise PlusxError(in_one_line(error, str(path), list(Recipe.model_fields))) from None

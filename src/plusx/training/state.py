@@ -1,0 +1,109 @@
+"""A training's state: everything that the next step depends on beside the recipe and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plusx.model.fronts import channels_last, with_front
+from plusx.model.zoo import ZOO
+from plusx.training.average import Average
+from plusx.training.checkpoint import Checkpoint
+from plusx.training.optim import build_optimizer
+from plusx.training.recipe import Recipe
+
+
+@dataclass
+class Tally:
+    """Sums over the epoch so far."""
+
+    loss: float = 0.0
+    hits: int = 0
+    seen: int = 0
+
+
+@dataclass
+class Best:
+    """The best validation so far, for early stopping: its loss, its epoch and its weights."""
+
+    loss: float = float("inf")
+    epoch: int = -1
+    weights: dict[str, Tensor] | None = None
+
+
+class State:
+    """The network (`net`; `network` is its whole graph, front included), its optimiser, and how far they have come.
+
+    Args:
+        recipe: decides the network, its first weights (by the seed) and the optimiser.
+        network_options: what the task asks of the network, such as its number of classes.
+        device: where the training runs.
+    """
+
+    def __init__(self, recipe: Recipe, network_options: Mapping[str, Any], device: torch.device):
+        torch.manual_seed(recipe.seed)
+        in_channels = recipe.preprocessing.shape[0]
+        self.net = ZOO[recipe.model](**{"in_channels": in_channels, **recipe.model_options, **network_options})
+        self.network = with_front(recipe.preprocessing.model_dump(mode="json"), self.net).to(device)
+        if recipe.channels_last:
+            channels_last(self.network)
+        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        self.average = Average(self.network, recipe.average) if recipe.average else None
+        self.step = 0
+        self.tally = Tally()
+        self.best = Best()
+
+    def evaluated(self) -> nn.Module:
+        """The network as it would answer now: the averaged one where there is an average. In evaluation mode."""
+        if self.average is None:
+            return self.network.eval()
+        averaged = deepcopy(self.network)
+        averaged.load_state_dict(self.average.state)
+        return averaged.eval()
+
+    def checkpoint(self) -> Checkpoint:
+        """All of it, by name."""
+        tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
+        if self.average is not None:
+            tensors |= {f"average/{name}": tensor for name, tensor in self.average.state.items()}
+        if self.best.weights is not None:
+            tensors |= {f"best/{name}": tensor for name, tensor in self.best.weights.items()}
+        counters = {"tally": asdict(self.tally), "best": {"loss": self.best.loss, "epoch": self.best.epoch}}
+        return Checkpoint(self.step, tensors, counters)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continues from a checkpoint of the same recipe."""
+        self.network.load_state_dict(_below(checkpoint.tensors, "network"))
+        self._restore_optimizer(_below(checkpoint.tensors, "optimizer"))
+        if self.average is not None:
+            for name, tensor in _below(checkpoint.tensors, "average").items():
+                self.average.state[name].copy_(tensor)
+        self.step = checkpoint.step
+        self.tally = Tally(**checkpoint.counters["tally"])
+        self.best = Best(**checkpoint.counters["best"], weights=_below(checkpoint.tensors, "best") or None)
+
+    def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            index, slot = name.split("/")
+            parameter = parameters[int(index)]
+            # In the parameter's own memory layout: another one may round otherwise.
+            same = tensor.shape == parameter.shape
+            placed = torch.empty_like(parameter).copy_(tensor) if same else tensor
+            slots.setdefault(int(index), {})[slot] = placed.detach()
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{prefix}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
+    }

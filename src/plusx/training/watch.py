@@ -1,0 +1,66 @@
+"""What a training tells whoever watches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Step:
+    """After an optimiser step: `step` of `steps`, `epoch` counted from 0 with its part, the batch's mean loss."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    accuracy: float
+    samples_per_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """After an epoch: a row of metrics.jsonl. Losses are means an example, accuracies shares of 1."""
+
+    epoch: int
+    step: int
+    lr: float
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    samples_per_s: float
+    elapsed_s: float
+
+
+class Watcher(Protocol):
+    """Shows a training; none of it changes what the training does."""
+
+    def note(self, text: str) -> None:
+        """One line for a person."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """So many of the examples are decoded."""
+
+    def stepped(self, step: Step) -> None:
+        """A step is done."""
+
+    def finished_epoch(self, epoch: Epoch, epochs: float) -> None:
+        """An epoch of `epochs` is done."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def note(self, text: str) -> None:
+        pass
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def stepped(self, step: Step) -> None:
+        pass
+
+    def finished_epoch(self, epoch: Epoch, epochs: float) -> None:
+        pass

@@ -1,0 +1,45 @@
+"""Small picture files, written by Pillow, which is no part of what is tested."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+class Encode(Protocol):
+    def __call__(self, picture: Image.Image | np.ndarray, kind: str = "PNG", **options: Any) -> bytes: ...
+
+
+class MakeFolder(Protocol):
+    def __call__(self, files: dict[str, int]) -> Path: ...
+
+
+@pytest.fixture
+def encode() -> Encode:
+    """A picture's file as bytes."""
+
+    def encode(picture: Image.Image | np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+        file = BytesIO()
+        picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+        picture.save(file, kind, **options)
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path, encode: Encode) -> MakeFolder:
+    """A folder of 4 x 4 grey PNGs of these levels, at these paths."""
+
+    def make_folder(files: dict[str, int]) -> Path:
+        root = tmp_path / "set"
+        for name, level in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode(np.full((4, 4), level, np.uint8)))
+        return root
+
+    return make_folder

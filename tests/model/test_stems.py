@@ -1,0 +1,65 @@
+"""Stems: what they reduce a picture to, in 1, 2 and 3 dimensions."""
+
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from plusx.model.layers import Layers
+from plusx.model.resnet import ResNet, ResNetSpec
+from plusx.model.stems import STEMS
+
+REDUCTION = {"imagenet": 4, "cifar": 1, "small": 2, "deep_d": 4, "deep_s": 4, "deep_rs": 4, "none": 1}
+CHANNELS = {"deep_s": 16, "none": 3}
+
+
+def test_the_spec_knows_every_stem():
+    assert set(get_args(ResNetSpec.model_fields["stem"].annotation)) == set(STEMS) == set(REDUCTION)
+
+
+@pytest.mark.parametrize("activated", [True, False])
+@pytest.mark.parametrize("antialias", ["none", "blur", "average"])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("name", STEMS)
+def test_gives_the_channels_and_the_size_it_says(name: str, dims: int, antialias, activated: bool):
+    stem, channels = STEMS[name](Layers(dims, antialias=antialias), 3, 8, activated=activated)
+    y = stem(torch.randn((2, 3) + (16,) * dims))
+    assert y.shape == (2, channels) + (16 // REDUCTION[name],) * dims
+    assert channels == CHANNELS.get(name, 8)
+
+
+@pytest.mark.parametrize("name", [name for name in STEMS if name != "none"])
+def test_before_preactivated_stages_it_leaves_normalising_to_them(name: str):
+    activated, _ = STEMS[name](Layers(), 3, 8, activated=True)
+    left, _ = STEMS[name](Layers(), 3, 8, activated=False)
+    assert count(activated, nn.Conv2d) == count(left, nn.Conv2d)
+    assert count(activated, nn.BatchNorm2d) == count(left, nn.BatchNorm2d) + 1
+    assert count(activated, nn.ReLU) == count(left, nn.ReLU) + 1
+
+
+def count(stem: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(layer, kind) for layer in stem.modules())
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_one_filter_is_enough(name: str):
+    assert ResNet([1], 1, stem=name)(torch.randn(2, 3, 16, 16)).shape == (2, 10)
+
+
+def test_none_is_the_input_itself():
+    x = torch.randn(2, 3, 8)
+    stem, channels = STEMS["none"](Layers(1), 3, 8, activated=True)
+    assert stem(x) is x
+    assert channels == 3
+
+
+def test_the_average_stem_takes_whole_cells_only_as_timms():
+    stem, _ = STEMS["imagenet"](Layers(antialias="average"), 3, 8, activated=True)
+    # 97 is halved to 49 by the convolution; of 49 columns 24 pairs are averaged.
+    assert stem(torch.randn(1, 3, 97, 97)).shape == (1, 8, 24, 24)
+
+
+def test_stem_filters_are_the_stems_alone():
+    net = ResNet([1, 1], 8, stem_filters=4)
+    assert net.features(torch.randn(1, 3, 8, 8))["stem"].shape == (1, 4, 8, 8)
