@@ -252,7 +252,7 @@ def _read_file(path: Path) -> State:
         state = state.get(key, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise PlusxError(f"{path}: it holds no state dict of tensors")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def _from_torchvision(record: str, name: str) -> State:

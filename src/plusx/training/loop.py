@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from plusx.data.loader import Batch, Loader, in_order
 from plusx.errors import PlusxError
 from plusx.tasks.classify import Classify
 from plusx.training.checkpoint import load_latest, save_checkpoint
+from plusx.training.interrupt import interrupt_after_step
 from plusx.training.recipe import Recipe
 from plusx.training.run import RunFolder
 from plusx.training.state import Best, State, Tally
@@ -48,15 +49,12 @@ def fit(job: Job) -> State:
 
     Raises:
         PlusxError: the loss is no longer finite; a checkpoint cannot be written.
-        KeyboardInterrupt: after a checkpoint was written, so that `--resume` continues.
+        KeyboardInterrupt: Ctrl-C was pressed; a checkpoint was written after the step under way.
     """
     state = State(job.recipe, job.task.network_options(job.classes), job.device)
     _continue(job, state)
-    try:
-        _run(job, state)
-    except KeyboardInterrupt:
-        save_checkpoint(job.run.checkpoints, state.checkpoint())
-        raise
+    with interrupt_after_step() as interrupted:
+        _run(job, state, interrupted)
     save_checkpoint(job.run.checkpoints, state.checkpoint())
     if state.best.weights is not None:
         state.network.load_state_dict(state.best.weights)
@@ -75,7 +73,7 @@ def _continue(job: Job, state: State) -> None:
     job.run.keep_metrics(up_to_step=state.step)
 
 
-def _run(job: Job, state: State) -> None:
+def _run(job: Job, state: State, interrupted: Callable[[], bool]) -> None:
     recipe = job.recipe
     steps = recipe.steps(len(job.train))
     loader = Loader(job.train, recipe.batch_size, recipe.seed, recipe.augment, device=str(job.device))
@@ -90,7 +88,7 @@ def _run(job: Job, state: State) -> None:
         state.tally.loss += loss * len(batch.targets)
         state.tally.hits += hits
         state.tally.seen += len(batch.targets)
-        job.watcher.stepped(clock.step(job, state, steps, loss))
+        progress = clock.step(job, state, steps, loss)
         if _ends_epoch(state.step, recipe.batch_size, len(job.train)) or state.step == steps:
             _finish_epoch(job, state, clock, steps)
             if _stopped_early(recipe, state, len(job.train)):
@@ -98,6 +96,11 @@ def _run(job: Job, state: State) -> None:
         if clock.since_checkpoint_s() >= job.checkpoint_every_s:
             save_checkpoint(job.run.checkpoints, state.checkpoint())
             clock.checkpointed()
+        job.watcher.stepped(progress)
+        if interrupted():
+            save_checkpoint(job.run.checkpoints, state.checkpoint())
+            job.watcher.note(f"stopped after step {state.step}; --out {job.run.path} --resume goes on")
+            raise KeyboardInterrupt
 
 
 def train_step(state: State, batch: Batch, recipe: Recipe, task: Classify, steps: int) -> tuple[float, int]:
