@@ -14,6 +14,9 @@ from plusx.cli.predict import predict
 from plusx.cli.train import train
 from plusx.errors import PlusxError
 
+# What typer makes of Ctrl-C: the work was not done, which here is 1.
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="plusx",
     help="Residual networks, y = F(x) + x: from a folder of examples to one model file.",
@@ -43,11 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"plusx: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("plusx: stopped", file=sys.stderr)
-        sys.exit(1)
+    except SystemExit as leaving:
+        sys.exit(1 if leaving.code == INTERRUPTED else leaving.code)
     except BrokenPipeError:
         # Whoever read our output has enough (`plusx models | head`).
         sys.stderr.close()

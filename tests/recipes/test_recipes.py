@@ -1,0 +1,60 @@
+"""Every recipe on every kind of set: it resolves, its network is built, and a batch goes through."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from plusx.data.survey import Facts
+from plusx.errors import WrongUse
+from plusx.recipes import RECIPES, find_recipe
+from plusx.recipes.images import images
+from plusx.training.recipe import Recipe
+from plusx.training.state import State
+
+GREY = Facts(60_000, 10, 28, 28, same_size=True, channels=1, mean=(33.0,), std=(78.0,))
+COLOUR = Facts(50_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
+FACTS = {
+    "digits": replace(GREY, count=1_300, height=8, width=8),
+    "mnist": GREY,
+    "cifar": COLOUR,
+    "icons": replace(COLOUR, count=500, height=64, width=64),
+    "narrow": replace(GREY, count=2_000, height=20, width=60),
+    "photos": replace(COLOUR, count=3_000, height=375, width=500, same_size=False),
+    "a handful": replace(COLOUR, count=4, classes=2, height=1_000, width=900),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("facts", FACTS.values(), ids=FACTS.keys())
+def test_resolves_and_runs(name: str, facts: Facts) -> None:
+    recipe = RECIPES[name](facts)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert recipe.reasons.keys() >= {"model", "preprocessing", "augment", "batch_size", "epochs"}
+    state = State(recipe, {"num_classes": facts.classes}, torch.device("cpu"))
+    batch = torch.zeros(2, *recipe.stored.shape, dtype=torch.uint8)
+    for augmentation in recipe.augment:
+        batch = augmentation(batch, torch.full((2, augmentation.draws), 0.5))
+    assert batch.shape[1:] == recipe.preprocessing.shape
+    assert state.network(batch).shape == (2, facts.classes)
+
+
+def test_larger_pictures_and_colour_get_larger_networks() -> None:
+    sizes = [images(FACTS[name]).model for name in ("mnist", "cifar", "photos")]
+    assert sizes == ["resnet8", "resnet14", "resnet18"]
+
+
+def test_grey_pictures_are_never_mirrored() -> None:
+    assert "flip" not in {one.name for one in images(GREY).augment}
+    assert "flip" in {one.name for one in images(COLOUR).augment}
+
+
+def test_a_persons_own_recipe_is_imported(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text("from plusx.recipes.images import images as own\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_recipe("mine:own") is images
+
+
+def test_an_unknown_one_names_the_nearest() -> None:
+    with pytest.raises(WrongUse, match=r"did you mean cifar\?"):
+        find_recipe("cifr")
