@@ -43,81 +43,19 @@ PARAMS = {
 # Normalisations are left out: ResNet-1001's 10.2 is without them.
 WEIGHTS_M = {"preact_resnet164": 1.7, "preact_resnet1001": 10.2, "wrn28_10": 36.5, "resnext29_8x64d": 34.4}
 
-NAMED_IN_THE_ISSUE = [
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "resnet50_v1",
-    "resnet101_v1",
-    "resnet152_v1",
-    "plain18",
-    "plain34",
-    "resnet20",
-    "resnet32",
-    "resnet44",
-    "resnet56",
-    "resnet110",
-    "resnet1202",
-    "plain20",
-    "plain32",
-    "plain44",
-    "plain56",
-    "plain110",
-    "preact_resnet18",
-    "preact_resnet34",
-    "preact_resnet50",
-    "preact_resnet101",
-    "preact_resnet152",
-    "preact_resnet200",
-    "preact_resnet110",
-    "preact_resnet164",
-    "preact_resnet1001",
-    "wrn16_4",
-    "wrn16_8",
-    "wrn28_10",
-    "wrn40_4",
-    "wide_resnet50_2",
-    "wide_resnet101_2",
-    "resnext50_32x4d",
-    "resnext101_32x8d",
-    "resnext101_64x4d",
-    "resnext29_8x64d",
-    "seresnet18",
-    "seresnet34",
-    "seresnet50",
-    "seresnet101",
-    "seresnet152",
-    "resnet18d",
-    "resnet26d",
-    "resnet34d",
-    "resnet50d",
-    "resnet101d",
-    "resnet152d",
-    "resnet200d",
-    "ecaresnet50d",
-    "resnetblur50",
-    "resnetaa50",
-    "resnetrs50",
-    "resnetrs101",
-    "resnetrs152",
-    "resnetrs200",
-    "resnetv2_50",
-    "resnetv2_101",
-    "resnetv2_152",
-    "resnet10_1d",
-    "resnet18_1d",
-    "resnet34_1d",
-    "resnet50_1d",
-    "resnet10_3d",
-    "resnet18_3d",
-    "resnet34_3d",
-    "resnet50_3d",
-    "resnet8",
-    "resnet8_24",
-    "resnet8_32",
-]
+ASKED_FOR = """
+    resnet18 resnet34 resnet50 resnet101 resnet152 resnet50_v1 resnet101_v1 resnet152_v1 plain18 plain34
+    resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202 plain20 plain32 plain44 plain56 plain110
+    preact_resnet18 preact_resnet34 preact_resnet50 preact_resnet101 preact_resnet152 preact_resnet200
+    preact_resnet110 preact_resnet164 preact_resnet1001 wrn16_4 wrn16_8 wrn28_10 wrn40_4
+    wide_resnet50_2 wide_resnet101_2 resnext50_32x4d resnext101_32x8d resnext101_64x4d resnext29_8x64d
+    seresnet18 seresnet34 seresnet50 seresnet101 seresnet152
+    resnet18d resnet26d resnet34d resnet50d resnet101d resnet152d resnet200d
+    ecaresnet50d resnetblur50 resnetaa50 resnetrs50 resnetrs101 resnetrs152 resnetrs200
+    resnetv2_50 resnetv2_101 resnetv2_152
+    resnet10_1d resnet18_1d resnet34_1d resnet50_1d resnet10_3d resnet18_3d resnet34_3d resnet50_3d
+    resnet8 resnet8_24 resnet8_32
+"""
 
 
 def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -125,7 +63,7 @@ def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def test_everything_that_was_asked_for_is_there():
-    assert set(NAMED_IN_THE_ISSUE) <= set(ZOO)
+    assert set(ASKED_FOR.split()) <= set(ZOO)
 
 
 def test_each_is_a_function_of_its_name():
@@ -162,8 +100,10 @@ def test_is_as_deep_as_its_name_says(zoo_on_meta: dict[str, ResNet], name: str):
 
 @pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("wrn")])
 def test_a_wide_networks_name_counts_its_projections(zoo_on_meta: dict[str, ResNet], name: str):
-    assert count_weighted(zoo_on_meta[name], shortcuts=True) == int(name[3:].split("_")[0])
-    assert zoo_on_meta[name].spec["num_filters"] == 16 * int(name.split("_")[1])
+    depth, factor = map(int, name.removeprefix("wrn").split("_"))
+    # It counts convolutions: 6n + 4 of them, three of which are projections. The head is not one.
+    assert count_weighted(zoo_on_meta[name], shortcuts=True) - 1 == depth
+    assert zoo_on_meta[name].spec["num_filters"] == 16 * factor
 
 
 def count_weighted(net: ResNet, *, shortcuts: bool) -> int:
