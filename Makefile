@@ -32,6 +32,7 @@ test-slow: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/fetch_mnist.py
+	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/mnist.py
 
 check: $(READY)

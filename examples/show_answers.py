@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 import plusx
@@ -44,7 +45,9 @@ def draw(samples: Samples, shown: list[int], answers: list[tuple[str, str]]) -> 
     pen = ImageDraw.Draw(sheet)
     for place, (index, (said, right)) in enumerate(zip(shown, answers, strict=True)):
         left, top = place % COLUMNS * SIDE, place // COLUMNS * (SIDE + TEXT)
-        picture = Image.fromarray(samples.source.read(index)).resize((SIDE - 8, SIDE - 8), Image.Resampling.NEAREST)
+        picture = Image.fromarray(np.asarray(samples.source.read(index))).resize(
+            (SIDE - 8, SIDE - 8), Image.Resampling.NEAREST
+        )
         sheet.paste(picture.convert("RGB"), (left + 4, top + 4))
         words, colour = (said, INK) if said == right else (f"{said}, is {right}", RED)
         pen.text((left + SIDE // 2, top + SIDE + TEXT // 2 - 4), words, fill=colour, anchor="mm", font_size=13)

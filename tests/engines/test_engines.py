@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from plusx.api.model import load
 from plusx.archive import Archive, Golden, read_archive, write_archive
 from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
@@ -96,6 +98,32 @@ def test_weights_that_do_not_fit_are_refused_before_memory_is_taken(tmp_path: Pa
     path = write_archive(replace(built, manifest=manifest), tmp_path / "huge.plusx")
     with pytest.raises(PlusxError, match=r"huge.plusx: its weights do not fit its network: .* train it again"):
         ENGINES["torch"](read_archive(path))
+
+
+WRONG_MANIFESTS = {
+    "no such block": ({"network": {"num_layers": [1, 1], "block": "bloc"}}, "its network"),
+    "no layers": ({"network": {"head": "linear", "num_classes": 3}}, "its network cannot be built"),
+    "endless": (
+        {"network": {"num_layers": [10**9], "head": "linear", "num_classes": 3}},
+        "its network cannot be built",
+    ),
+    "classes": ({"classes": ("a", "b")}, "not one output for each of 2 classes"),
+    "task": ({"task": {"name": "sing"}}, "'sing' is not known"),
+    "task option": ({"task": {"name": "classify", "tune": 1}}, "there is no tune"),
+    "modality": ({"preprocessing": {"modality": "smell"}}, "modality 'smell'"),
+    "size": ({"preprocessing": ImageSpec(height=8, width=8, channels=1).model_dump(mode="json")}, "golden examples"),
+}
+
+
+@pytest.mark.parametrize(("changes", "says"), WRONG_MANIFESTS.values(), ids=WRONG_MANIFESTS.keys())
+def test_a_whole_file_that_disagrees_with_itself_is_refused(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
+    built = archive(SPECS["grey"])
+    manifest = built.manifest.model_copy(update=changes)
+    path = write_archive(replace(built, manifest=manifest), tmp_path / "wrong.plusx")
+    with pytest.raises(PlusxError, match=says) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_golden_examples_are_the_same_everywhere_and_not_flat() -> None:

@@ -13,7 +13,7 @@ from plusx.data.cache import default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
-from plusx.engines.golden import check_golden
+from plusx.engines.golden import check_description, check_golden
 from plusx.errors import WrongUse, nearest
 from plusx.evaluate.scores import evaluate
 from plusx.predict.stream import Input, predict_stream
@@ -86,6 +86,7 @@ def load(path: str | Path, engine: str = "torch") -> Model:
             f"--engine {engine}: no such engine{nearest(engine, list(ENGINES))}; there are {', '.join(ENGINES)}"
         )
     archive = read_archive(Path(path))
+    check_description(archive)
     running = ENGINES[engine](archive)
     check_golden(running, archive)
     return Model(archive, running)

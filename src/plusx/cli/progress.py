@@ -75,7 +75,7 @@ def epoch_line(epoch: Epoch, epochs: float) -> str:
     'epoch 1/3  train loss 0.900, 75.00 %  val loss 0.500, 87.50 %  5,000 pictures/s  3.0 s'
     """
     return (
-        f"epoch {epoch.epoch}/{epochs:g}  train loss {epoch.train_loss:.3f}, {percent(epoch.train_accuracy)}  "
+        f"epoch {epoch.epoch:g}/{epochs:g}  train loss {epoch.train_loss:.3f}, {percent(epoch.train_accuracy)}  "
         f"val loss {epoch.val_loss:.3f}, {percent(epoch.val_accuracy)}  "
         f"{epoch.samples_per_s:,.0f} pictures/s  {epoch.elapsed_s:.1f} s"
     )

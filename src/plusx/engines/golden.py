@@ -5,18 +5,41 @@ from __future__ import annotations
 import numpy as np
 
 from plusx.archive import Archive, Golden
+from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
 from plusx.errors import PlusxError
+from plusx.tasks import task_from_json
 
 # float32 sums in another order differ by about 1e-6 of the outputs' scale; a wrong weight or layer by far more.
 TOLERANCE = 1e-4
 
 
 def golden_difference(engine: Engine, golden: Golden) -> float:
-    """The largest difference between the engine's outputs and the stored ones, as a share of the stored ones' scale."""
+    """The largest difference between the engine's outputs and the stored ones, as a share of the stored ones' scale;
+    no number (NaN) where their shapes differ."""
     outputs = engine(golden.inputs)
+    if outputs.shape != golden.outputs.shape:
+        return float("nan")
     scale = max(float(np.abs(golden.outputs).max()), 1e-6)
     return float(np.abs(outputs - golden.outputs).max()) / scale
+
+
+def check_description(archive: Archive) -> None:
+    """Holds what the manifest says against itself: whole files can still have been put together wrongly.
+
+    Raises:
+        PlusxError: preprocessing or task is unknown, or they, the classes and the golden examples disagree.
+    """
+    where, manifest, golden = archive.path or "the model", archive.manifest, archive.golden
+    try:
+        spec, task = spec_from_json(manifest.preprocessing), task_from_json(manifest.task)
+    except PlusxError as error:
+        raise PlusxError(f"{where}: {error}") from None
+    wanted = task.network_options(manifest.classes)
+    if any(manifest.network.get(name) != value for name, value in wanted.items()):
+        raise PlusxError(f"{where}: its network has not one output for each of {len(manifest.classes)} classes")
+    if golden.inputs.shape[1:] != spec.shape or golden.inputs.dtype != spec.dtype:
+        raise PlusxError(f"{where}: its golden examples are not what its preprocessing gives")
 
 
 def check_golden(engine: Engine, archive: Archive) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import nn
 
 from plusx.archive import Archive
-from plusx.errors import PlusxError
+from plusx.errors import PlusxError, WrongUse
 from plusx.model.fronts import channels_last, with_front
 from plusx.model.resnet import ResNet
 
@@ -19,15 +19,22 @@ def build_network(archive: Archive) -> nn.Sequential:
     """The archive's network with its front and weights, in evaluation mode.
 
     Raises:
-        PlusxError: the weights do not fit the network that the archive names.
+        PlusxError: there is no such network as the archive names, or its weights do not fit it.
     """
-    spec: dict[str, Any] = archive.manifest.network
     # First without storage: a spec that does not fit the weights must not take memory for them.
     with torch.device("meta"):
-        _check_shapes(archive, ResNet(**spec))
-    net = ResNet(**spec)
+        _check_shapes(archive, _network(archive))
+    net = _network(archive)
     net.load_state_dict({name: torch.from_numpy(array) for name, array in archive.weights.items()})
     return with_front(archive.manifest.preprocessing, net).eval()
+
+
+def _network(archive: Archive) -> ResNet:
+    spec: dict[str, Any] = archive.manifest.network
+    try:
+        return ResNet(**spec)
+    except (WrongUse, TypeError) as error:
+        raise PlusxError(f"{archive.path}: its network cannot be built: {error}") from None
 
 
 def _check_shapes(archive: Archive, net: nn.Module) -> None:

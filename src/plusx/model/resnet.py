@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
@@ -26,7 +26,10 @@ class ResNetSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_layers: tuple[PositiveInt, ...] = Field(min_length=1, description="blocks in each stage")
+    # Bounded, since a model file from anywhere may name them; the deepest network of the papers has 3 x 200.
+    num_layers: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
+        min_length=1, max_length=16, description="blocks in each stage"
+    )
     num_filters: PositiveInt | tuple[PositiveInt, ...] = Field(
         default=64, description="the first stage's width, doubled at each further stage; or every stage's"
     )

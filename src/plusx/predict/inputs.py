@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from plusx.data.image import EXTENSIONS
+from plusx.data.sources import natural
 from plusx.errors import WrongUse
 
 
@@ -31,7 +31,7 @@ def expand(inputs: Iterable[str], stdin: TextIO) -> Iterator[str]:
         elif os.path.isdir(text):
             yield from _found(_pictures(text), f"{text}: no picture is in this folder ({', '.join(EXTENSIONS)})")
         elif not os.path.exists(text) and glob.has_magic(text):
-            yield from _found(sorted(glob.iglob(text, recursive=True), key=_natural), f"{text}: no file fits it")
+            yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
         else:
             yield text
 
@@ -47,11 +47,7 @@ def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:
 
 def _pictures(folder: str) -> Iterator[str]:
     for where, folders, files in os.walk(folder):
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
-        for name in sorted(files, key=_natural):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
+        for name in sorted(files, key=natural):
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
                 yield os.path.join(where, name)
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", text)]

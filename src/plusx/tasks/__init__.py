@@ -6,7 +6,9 @@ Answers and scores are NumPy: whoever predicts or serves needs no torch for them
 from collections.abc import Mapping
 from typing import Any
 
-from plusx.errors import PlusxError
+from pydantic import ValidationError
+
+from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
 
 TASKS = {"classify": Classify}
@@ -16,7 +18,7 @@ def task_from_json(task: Mapping[str, Any]) -> Classify:
     """The task that an archive's manifest describes.
 
     Raises:
-        PlusxError: the task is not known to this plusx.
+        PlusxError: the task is not known to this plusx, or not described right.
 
     >>> task_from_json({"name": "classify"})
     Classify(name='classify')
@@ -24,4 +26,7 @@ def task_from_json(task: Mapping[str, Any]) -> Classify:
     kind = TASKS.get(str(task.get("name")))
     if kind is None:
         raise PlusxError(f"the task {task.get('name')!r} is not known; update plusx")
-    return kind.model_validate(task)
+    try:
+        return kind.model_validate(task)
+    except ValidationError as error:
+        raise PlusxError(in_one_line(error, "task", list(kind.model_fields))) from None

@@ -160,7 +160,7 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
     loss, accuracy = score(state.evaluated(), job.task, job.val, job.device)
     tally = state.tally
     row = Epoch(
-        epoch=round(state.step * job.recipe.batch_size / len(job.train)),
+        epoch=job.recipe.epochs if state.step == steps else _epochs_done(job.recipe, state, len(job.train)),
         step=state.step,
         lr=job.recipe.optimizer.lr * job.recipe.schedule.factor((state.step - 1) / steps),
         train_loss=tally.loss / tally.seen,
@@ -179,8 +179,12 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
 
 
 def _stopped_early(recipe: Recipe, state: State, count: int) -> bool:
-    epoch = round(state.step * recipe.batch_size / count)
-    return recipe.patience is not None and state.best.epoch >= 0 and epoch - state.best.epoch >= recipe.patience
+    since_best = _epochs_done(recipe, state, count) - state.best.epoch
+    return recipe.patience is not None and state.best.epoch >= 0 and since_best >= recipe.patience
+
+
+def _epochs_done(recipe: Recipe, state: State, count: int) -> int:
+    return state.step * recipe.batch_size // count
 
 
 @torch.inference_mode()

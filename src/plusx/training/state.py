@@ -32,7 +32,7 @@ class Best:
     """The best validation so far, for early stopping: its loss, its epoch and its weights."""
 
     loss: float = float("inf")
-    epoch: int = -1
+    epoch: float = -1
     weights: dict[str, Tensor] | None = None
 
 

@@ -23,7 +23,7 @@ class Step:
 class Epoch:
     """After an epoch: a row of metrics.jsonl. Losses are means an example, accuracies shares of 1."""
 
-    epoch: int
+    epoch: float
     step: int
     lr: float
     train_loss: float

@@ -1,0 +1,68 @@
+"""Every modality keeps the promises that cache, loader, network and archive rely on."""
+
+import numpy as np
+import pytest
+import torch
+
+from plusx.data.array import ArraySpec
+from plusx.data.cache import Prepared, prepare_samples, stored_shape
+from plusx.data.image import BadSample, ImageSpec
+from plusx.data.loader import Loader
+from plusx.data.modalities import MODALITIES, Spec, spec_from_json
+from plusx.data.sources import ArraySource, Samples
+from plusx.model.fronts import FRONTS, with_front
+
+EXAMPLES: dict[str, tuple[Spec, np.ndarray]] = {
+    "image": (
+        ImageSpec(height=6, width=5, channels=3, mean=(10, 20, 30), std=(1, 2, 3)),
+        np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3), dtype=np.uint8),
+    ),
+    "array": (
+        ArraySpec(sizes=(2, 9), mean=(1, -1), std=(2, 3)),
+        np.random.default_rng(0).normal(size=(7, 9, 2)).astype(np.float32),
+    ),
+}
+
+
+def test_every_modality_has_an_example_here_and_a_front() -> None:
+    assert MODALITIES.keys() == EXAMPLES.keys() == FRONTS.keys()
+
+
+def samples(values: np.ndarray) -> Samples:
+    return Samples(ArraySource(values, "made"), np.arange(len(values)) % 2, ("a", "b"))
+
+
+@pytest.mark.parametrize(("spec", "values"), EXAMPLES.values(), ids=EXAMPLES.keys())
+class TestModality:
+    def test_its_spec_comes_back_from_json(self, spec: Spec, values: np.ndarray) -> None:
+        assert spec_from_json(spec.model_dump(mode="json")) == spec
+
+    def test_prepared_values_have_the_shape_and_type_it_says(self, spec: Spec, values: np.ndarray) -> None:
+        prepared = spec.prepare(values[0])
+        assert prepared.shape == stored_shape(spec)
+        assert prepared.dtype == spec.dtype
+        np.testing.assert_array_equal(prepared, values[0])
+
+    def test_rubbish_is_a_bad_sample(self, spec: Spec, values: np.ndarray) -> None:
+        for rubbish in (b"", b"rubbish", np.zeros((2, 2, 2, 2, 2), np.float32)):
+            with pytest.raises(BadSample) as caught:
+                spec.prepare(rubbish)
+            assert caught.value.reason
+
+    def test_cached_streamed_and_given_are_the_same_batches(self, spec: Spec, values: np.ndarray, own_cache) -> None:
+        ways = [
+            prepare_samples(samples(values), spec, cache=own_cache),
+            prepare_samples(samples(values), spec, cache=None),
+            Prepared.of(samples(values), spec, values),
+        ]
+        batches = [Loader(way, 4, seed=3).batch(1) for way in ways]
+        for batch in batches:
+            assert batch.inputs.shape == (4, *spec.shape)
+            assert torch.equal(batch.inputs, batches[0].inputs)
+            assert torch.equal(batch.targets, batches[0].targets)
+
+    def test_its_front_normalises_each_channel(self, spec: Spec, values: np.ndarray) -> None:
+        front = with_front(spec.model_dump(mode="json"), torch.nn.Identity())
+        given = torch.from_numpy(np.moveaxis(values, -1, 1).copy())
+        expected = np.moveaxis((values - np.array(spec.mean)) / np.array(spec.std), -1, 1)
+        np.testing.assert_allclose(front(given).numpy(), expected, rtol=1e-5, atol=1e-5)
