@@ -158,7 +158,7 @@ REFUSED = [
     ({"num_filters": [8, 8]}, "num_filters names 2 stages, num_layers 1"),
     ({"num_filters": [0]}, "num_filters.0: Input should be greater than 0 (it is 0)"),
     ({"num_layers": []}, "num_layers: Tuple should have at least 1 item"),
-    ({"num_layers": [0]}, "num_layers.0: Input should be greater than 0 (it is 0)"),
+    ({"num_layers": [0]}, "num_layers.0: Input should be greater than or equal to 1 (it is 0)"),
     ({"num_layers": 3}, "num_layers: Input should be a valid tuple (it is 3)"),
     ({"num_layers": torch.zeros(30, 30)}, "num_layers.0: Input should be a valid integer"),
     ({"strides": []}, "strides names 0 stages, num_layers 1"),

@@ -52,7 +52,7 @@ class Recipe(Part):
 
     >>> recipe = Recipe(model="resnet8", preprocessing=ImageSpec(height=8, width=8, channels=1, mean=(0,), std=(1,)))
     >>> recipe.steps(count=1000), changed(recipe, {"optimizer.lr": "0.05"}).optimizer.lr
-    (160, 0.05)
+    (157, 0.05)
     """
 
     name: str = "custom"
