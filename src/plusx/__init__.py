@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
+    from plusx.api.pack import pack
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
     from plusx.estimator import ResNetClassifier
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 
 # Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
 _HOMES = {
+    "CrossValidated": "plusx.api.folds",
+    "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
+    "pack": "plusx.api.pack",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -34,6 +39,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CrossValidated",
     "Model",
     "PlusxError",
     "ResNet",
@@ -41,7 +47,9 @@ __all__ = [
     "Residual",
     "Trained",
     "WrongUse",
+    "cross_validate",
     "load",
+    "pack",
     "train",
 ]
 

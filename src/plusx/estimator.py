@@ -15,13 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from plusx.archive import write_archive
 from plusx.data.array import ArraySpec
 from plusx.data.cache import Prepared
-from plusx.data.loader import Loader
 from plusx.data.sources import ArraySource, Samples
 from plusx.engines.torch import TorchEngine
 from plusx.tasks.classify import Classify, softmax
-from plusx.training.loop import train_step
+from plusx.training.criterion import Goal
+from plusx.training.feed import build_loader
 from plusx.training.recipe import Recipe, Sgd
 from plusx.training.state import State
+from plusx.training.step import train_step
 from plusx.training.store import build_archive
 
 BATCH_SIZE = 256
@@ -138,8 +139,8 @@ def _channels_last(X: np.ndarray) -> np.ndarray:
 
 def _train(recipe: Recipe, prepared: Prepared) -> Any:
     state = State(recipe, Classify().network_options(prepared.classes), torch.device("cpu"))
-    steps = recipe.steps(len(prepared))
-    loader = Loader(prepared, recipe.batch_size, recipe.seed, recipe.augment)
-    for batch in loader.stream(0, steps):
-        train_step(state, batch, recipe, Classify(), steps)
+    goal = Goal.of(recipe, Classify(), prepared)
+    loader = build_loader(recipe, prepared, torch.device("cpu"))
+    for batch in loader.stream(0, goal.steps):
+        train_step(state, batch, goal)
     return state.net

@@ -115,7 +115,7 @@ def test_a_run_is_never_trained_over(trained: Trained, digit_folder: Path) -> No
 def test_resume_holds_to_what_was_begun(trained: Trained, digit_folder: Path, digit_list: Path, tmp_path: Path) -> None:
     again = plusx.train(digit_folder, out=trained.run, resume=True)
     assert (again.val, again.test) == (trained.val, trained.test)
-    with pytest.raises(plusx.WrongUse, match="recipe='images'"):
+    with pytest.raises(plusx.WrongUse, match="recipe='auto'"):
         plusx.train(digit_folder, out=trained.run, resume=True, recipe="cifar")
     with pytest.raises(plusx.WrongUse, match="data="):
         plusx.train(digit_list, out=trained.run, resume=True)

@@ -94,6 +94,25 @@ def test_info_and_models(run: Path) -> None:
     assert "80.86 % ImageNet" in plusx("models", "resnet50").stdout
 
 
+def test_a_trained_model_is_trained_further(run: Path, digit_folder: Path, tmp_path: Path) -> None:
+    choices = ["--from", run, "--freeze", "1", "--balance", "weights", "--epochs", "1", "--out", tmp_path / "run"]
+    done = plusx("train", digit_folder, *choices)
+    assert done.returncode == 0, done.stderr
+    assert f"from {run}: 56 of 56 tensors taken" in done.stderr
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (recipe["name"], recipe["frozen"], recipe["balance"]) == ("fine_tune", 1, "weights")
+
+
+def test_folds_are_summed_up(digit_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "folds"
+    done = answer("train", digit_folder, "--folds", "2", "--out", out, *QUICK)
+    assert [fold["run"] for fold in done["folds"]] == [str(out / "fold-1"), str(out / "fold-2")]
+    assert done["out_of_fold"]["count"] == 200
+    assert done["duration_s"] > 0
+    words = plusx("train", digit_folder, "--folds", "2", "--out", out, "--resume").stderr
+    assert re.search(r"^val:   \d+\.\d\d % ± \d+\.\d\d %", words, re.MULTILINE)
+
+
 def test_resume_after_the_end_gives_the_same(run: Path, digit_folder: Path) -> None:
     before = (run / "model.plusx").read_bytes()
     done = plusx("train", digit_folder, "--out", run, "--resume")
@@ -110,6 +129,9 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "bad set": (["train", "digits", "--set", "epochs"], 2, "KEY=VALUE"),
     "bad key": (["train", "digits", "--set", "lr=1"], 2, "--set lr"),
     "bad share": (["train", "digits", "--max-skipped", "lots"], 2, "--max-skipped lots"),
+    "one fold": (["train", "digits", "--folds", "1"], 2, "--folds 1"),
+    "no start": (["train", "digits", "--from", "none.pth"], 2, "--from none.pth: no such file"),
+    "bad balance": (["train", "digits", "--balance", "much"], 2, "balance"),
     "bad network": (["train", "digits", "--model", "resnet9"], 2, "did you mean resnet8?"),
     "no model": (["predict", "none.plusx", "a.png"], 1, "none.plusx"),
     "not a model": (["info", "pyproject.toml"], 1, "pyproject.toml"),

@@ -43,3 +43,19 @@ def make_folder(tmp_path: Path, encode: Encode) -> MakeFolder:
         return root
 
     return make_folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path, encode: Encode) -> Path:
+    """JPEGs of changing sizes, 12 under train/ of which two cannot be read, and 2 under test/; one is really a PNG."""
+    root = tmp_path / "photos"
+    random = np.random.default_rng(0)
+    names = [f"train/{'cat' if number % 2 else 'dog'}/{number}.jpg" for number in range(10)]
+    for number, name in enumerate([*names, "test/cat/a.jpg", "test/dog/b.jpg"]):
+        noise = Image.fromarray(random.integers(0, 256, (4, 5, 3), np.uint8))
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(noise.resize((90 + number, 80)), "PNG" if number == 4 else "JPEG"))
+    (root / "train/cat/cut.jpg").write_bytes((root / names[1]).read_bytes()[:-300])
+    (root / "train/dog/text.jpg").write_bytes(b"no picture")
+    return root

@@ -4,17 +4,32 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plusx.data.augment import AUGMENTATIONS, Augmentation, Crop, Cutout, Flip, Shift
+from plusx.data.augment import (
+    AUGMENTATIONS,
+    Augmentation,
+    Crop,
+    Cutout,
+    Erase,
+    Flip,
+    RandAugment,
+    Shift,
+    TrivialAugment,
+    Warp,
+)
 from plusx.data.cache import Prepared, prepare_samples
 from plusx.data.image import ImageSpec
 from plusx.data.loader import Batch, Loader, in_order, steps_for
-from plusx.data.order import samples_at
+from plusx.data.mix import Mix
+from plusx.data.order import Balanced, Repeated, Uniform, samples_at, uniform
 from plusx.data.samples import ArraySource, Samples
 
-ALL: tuple[Augmentation, ...] = (Flip(), Shift(), Crop(), Cutout(size=2))
+ALL: tuple[Augmentation, ...] = (
+    *(Flip(), Shift(), Crop(), Warp(elastic=1), Cutout(size=2)),
+    *(Erase(probability=1), TrivialAugment(), RandAugment()),
+)
 
 
 def made(count: int = 10, channels: int = 3) -> Prepared:
@@ -51,6 +66,7 @@ def test_all_augmentations_are_here():
     assert {type(each) for each in ALL} == set(AUGMENTATIONS.values())
 
 
+@settings(max_examples=30)
 @given(first=st.integers(0, 20), count=st.integers(0, 6))
 def test_a_stream_may_begin_anywhere(first: int, count: int):
     loader = Loader(PREPARED, 4, seed=1, augmentations=ALL)
@@ -75,6 +91,50 @@ def test_epochs_seeds_and_repeated_augmentations_differ():
     twice = Loader(one, 40, seed=0, augmentations=(Flip(), Flip())).batch(0).inputs
     assert any(not torch.equal(each, twice[0]) for each in twice)
     assert not torch.equal(Loader(one, 40, 1, (Shift(),)).batch(0).inputs, batch)
+
+
+def test_batches_follow_the_order_they_are_given():
+    order = Balanced(PREPARED.targets, seed=2)
+    loader = Loader(PREPARED, 6, seed=1, order=order)
+    for step in range(4):
+        batch = loader.batch(step)
+        assert batch.inputs[:, 0, 0, 0].tolist() == order.at(np.arange(6 * step, 6 * step + 6))[1].tolist()
+        assert torch.bincount(batch.targets).tolist() == [2, 2, 2]
+
+
+def test_repeats_meet_other_augmentations():
+    augmented = Loader(made(1), 8, seed=0, augmentations=(Shift(),)).batch(0).inputs
+    repeated = Loader(made(1), 8, seed=0, augmentations=(Shift(),), order=Repeated(Uniform(1, 0), 4)).batch(0).inputs
+    assert torch.equal(augmented[[0, 4, 1, 5, 2, 6, 3, 7]], repeated)
+    assert len({tuple(each.flatten().tolist()) for each in repeated}) > 3
+
+
+def test_several_labels_are_shares_of_1():
+    pixels = PREPARED.gather(np.arange(10))
+    targets = np.random.default_rng(0).integers(0, 2, (10, 3), np.uint8)
+    prepared = Prepared.of(Samples(ArraySource(pixels, "made"), targets, ("a", "b", "c")), PREPARED.spec, pixels)
+    batch = Loader(prepared, 4, seed=5).batch(1)
+    assert batch.targets.dtype == torch.float32
+    assert batch.targets.tolist() == targets[samples_at(np.arange(4, 8), 10, 5)[1]].tolist()
+    assert torch.cat([each.targets for each in in_order(prepared, 4)]).tolist() == targets.tolist()
+
+
+def test_pairs_are_mixed_by_numbers_of_their_own():
+    plain, mixed = Loader(PREPARED, 8, 3, ALL).batch(2), Loader(PREPARED, 8, 3, ALL, mix=Mix()).batch(2)
+    epochs, indices = samples_at(np.arange(16, 24), 10, 3)
+    u = torch.from_numpy(uniform(3, epochs, indices, len(ALL), Mix.draws))
+    inputs, targets = Mix()(plain.inputs, torch.eye(3)[plain.targets], u)
+    assert same(mixed, Batch(inputs, targets))
+    assert not torch.equal(mixed.inputs, plain.inputs)
+
+
+@pytest.mark.parametrize("middle", [2, 6])
+def test_parts_of_a_batch_are_mixed_as_the_whole(middle: int):
+    whole = Loader(PREPARED, 8, 3, ALL, mix=Mix()).batch(5)
+    parts = [
+        Loader(PREPARED, 8, 3, ALL, mix=Mix(), part=part).batch(5) for part in (slice(0, middle), slice(middle, 8))
+    ]
+    assert same(whole, Batch(*(torch.cat(each) for each in zip(*parts, strict=True))))
 
 
 def test_a_consumer_that_stops_ends_the_thread():

@@ -145,7 +145,9 @@ def test_csv(make_folder, tmp_path: Path, encoding: str):
         ([("path", "label")], "lists no examples"),
         ([("path", "label"), ("a.png", "")], "line 2: no label"),
         ([("path", "label"), ("a.png", "x"), ("", "x")], "line 3: no path"),
-        ([("path", "label"), ("a.png", "x|y")], "line 2: several labels"),
+        ([("path", "label"), ("a.png", "x"), ("b.png", "x|y | x")], r"line 3: a label is there twice \(x\|y \| x\)"),
+        ([("path", "label"), ("a.png", "x||y")], "line 2: no label"),
+        ([("path", "label"), ("a.png", "x|y|")], "line 2: no label"),
         ([("path", "label"), ("a.png",)], "line 2: 1 values"),
         ([("path", "label", "split"), ("a.png", "x", "dev")], "line 2: split 'dev'"),
         ([("path", "label"), ("a.png", "x"), ("b.png", "y")], "none of its files exists, for example .*a.png"),
@@ -192,6 +194,56 @@ def test_a_listing_s_order_does_not_matter(order: list[int], tmp_path_factory):
     assert names(found, root) == ["a/0.png", "b/0.png", "a/1.png", "b/1.png", "a/2.png", "b/2.png"]
     assert listed.targets.tolist() == found.targets.tolist()
     assert listed.source.fingerprint() == found.source.fingerprint()
+
+
+# several labels
+
+
+SEVERAL = [("path", "label", "split"), ("a.png", "sea | sky", "train"), ("b.png", "", "val"), ("c.png", "car", "train")]
+
+
+def several(folder: Path, ending: str) -> Path:
+    for name in "abc":
+        (folder / f"{name}.png").touch()
+    if ending == "csv":
+        return write_csv(folder / "list.csv", SEVERAL)
+    columns = dict(zip(SEVERAL[0], zip(*SEVERAL[1:], strict=True), strict=True))
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), folder / "list.parquet")
+    return folder / "list.parquet"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_several_labels(tmp_path: Path, ending: str):
+    dataset = read_dataset(several(tmp_path, ending))
+    train, val = dataset.split("train"), dataset.split("val")
+    assert dataset.multilabel
+    assert dataset.classes == ("car", "sea", "sky")
+    assert train.targets.tolist() == [[0, 1, 1], [1, 0, 0]]
+    assert val.targets.tolist() == [[0, 0, 0]]
+    assert train.targets.dtype == np.uint8
+    assert train.counts().tolist() == [1, 1, 1]
+    assert [train.label(0), train.label(1), val.label(0)] == ["sea|sky", "car", ""]
+    assert train.take(np.array([1])).targets.tolist() == [[1, 0, 0]]
+    matched = read_dataset(dataset, classes=("sky", "moon", "sea", "car"))
+    assert matched.split("train").targets.tolist() == [[1, 0, 1, 0], [0, 0, 0, 1]]
+    write_splits(dataset, tmp_path / "splits.csv")
+    with open(tmp_path / "splits.csv", newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["sea|sky", "car", ""]
+    wrong(tmp_path / f"list.{ending}", "does not know the classes car, sea;", classes=("sky",))
+
+
+def test_one_label_is_several_where_a_model_asks(make_folder, tmp_path: Path):
+    root = make_folder({"a/1.png": 1, "b/2.png": 2})
+    assert not read_dataset(root).multilabel
+    spread = read_dataset(root, classes=("b", "c", "a"), multilabel=True)
+    assert spread.split("train").targets.tolist() == [[0, 0, 1], [1, 0, 0]]
+    listing = write_csv(tmp_path / "one.csv", [("path", "label"), ("set/a/1.png", "a"), ("set/b/2.png", "")])
+    assert read_dataset(listing, classes=("a", "b"), multilabel=True).split("train").targets.tolist() == [
+        [1, 0],
+        [0, 0],
+    ]
+    wrong(listing, "line 3: no label", classes=("a", "b"), multilabel=False)
+    wrong(several(tmp_path, "csv"), "list.csv: several labels", classes=("car", "sea", "sky"), multilabel=False)
 
 
 # classes by name

@@ -69,9 +69,20 @@ def test_loss_equals_the_formula_with_smoothing() -> None:
     outputs, targets = drawn(3, 20, 4)
     smoothing = 0.2
     wanted = (1 - smoothing) * np.eye(4)[targets] + smoothing / 4
-    expected = -(wanted * np.log(softmax(outputs))).sum(1).mean()
-    loss = Classify().loss(torch.from_numpy(outputs), torch.from_numpy(targets), smoothing)
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    expected = -(wanted * np.log(softmax(outputs))).sum(1)
+    losses = Classify().losses(torch.from_numpy(outputs), torch.from_numpy(targets), smoothing)
+    np.testing.assert_allclose(losses.numpy(), expected, rtol=1e-5)
+
+
+def test_soft_targets_are_mixed_losses() -> None:
+    outputs = torch.from_numpy(drawn(4, 6, 3)[0])
+    first, second = torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([1, 1, 0, 2, 0, 2])
+    shares = 0.7 * torch.eye(3)[first] + 0.3 * torch.eye(3)[second]
+    task = Classify()
+    for smoothing in (0.0, 0.1):
+        expected = 0.7 * task.losses(outputs, first, smoothing) + 0.3 * task.losses(outputs, second, smoothing)
+        torch.testing.assert_close(task.losses(outputs, shares, smoothing), expected)
+    assert task.hits(outputs, shares) == task.hits(outputs, first)
 
 
 def test_nothing_to_score_is_an_error() -> None:

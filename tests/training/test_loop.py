@@ -10,9 +10,10 @@ from jobs import digits, job, recipe
 from plusx.errors import PlusxError
 from plusx.tasks.classify import Classify
 from plusx.training.checkpoint import checkpoint_paths, load_latest
-from plusx.training.loop import fit, score
+from plusx.training.loop import fit
 from plusx.training.recipe import AdamW, Recipe, Sgd
 from plusx.training.state import State
+from plusx.training.step import score
 from plusx.training.watch import Silent, Step
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from plusx.api.plan import Plan
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
+from plusx.data.joined import join_samples
 from plusx.data.modalities import Spec
 from plusx.data.samples import DataSet, Samples, hold_out_rows, read_dataset
 from plusx.data.sources import Indices
-from plusx.errors import PlusxError
+from plusx.data.splits import folds
+from plusx.errors import PlusxError, WrongUse
+from plusx.training.distributed import World
 from plusx.training.recipe import Recipe
 from plusx.training.watch import Watcher
 
@@ -44,6 +51,8 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
     for note in dataset.notes:
         watcher.note(note)
     whole = dataset.split("train")
+    if plan.fold_of is not None:
+        return _part_by_fold(dataset, *plan.fold_of, plan.seed)
     if dataset.val is not None:
         return Parted(dataset)
     rest, held = hold_out_rows(whole, plan.val_fraction, plan.seed)
@@ -56,6 +65,39 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
     return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
 
 
+def outside_test(dataset: DataSet) -> Samples:
+    """What folds are made of: all examples of the train and val splits.
+
+    Raises:
+        WrongUse: there is no train split.
+    """
+    return join_samples([dataset.split("train"), *([] if dataset.val is None else [dataset.val])])
+
+
+def fold_rows(whole: Samples, count: int, seed: int) -> list[Indices]:
+    """The places of each fold's examples, in order.
+
+    Raises:
+        WrongUse: fewer than two folds, or a class whose examples do not suffice for one in each.
+    """
+    rows = folds(whole, count, seed)
+    counts = whole.counts()
+    rarest = int(np.where(counts > 0, counts, len(whole) + 1).argmin())
+    if not whole.multilabel and counts[rarest] < count:
+        raise WrongUse(
+            f"--folds {count}: the class {whole.classes[rarest]} has {counts[rarest]} examples; give at most so many, "
+            "or more examples"
+        )
+    return rows
+
+
+def _part_by_fold(dataset: DataSet, number: int, count: int, seed: int) -> Parted:
+    whole = outside_test(dataset)
+    held = fold_rows(whole, count, seed)[number]
+    rest = np.setdiff1d(np.arange(len(whole)), held)
+    return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
+
+
 def prepare_examples(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watcher) -> dict[str, Prepared]:
     """Every split decoded as the recipe says, by the split's name.
 
@@ -63,10 +105,12 @@ def prepare_examples(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watche
         PlusxError: more of a split than the plan allows cannot be used.
     """
     prepared: dict[str, Prepared] = {}
-    if parted.whole is not None and parted.rows is not None and recipe.stored == recipe.preprocessing:
-        # Once for all seeds: what is held out differs, the pictures do not.
-        whole = _decode("train and val", parted.whole, recipe.preprocessing, plan, watcher)
-        prepared = {"train": whole.among(parted.rows[0]), "val": whole.among(parted.rows[1])}
+    alike = recipe.stored == recipe.preprocessing
+    if parted.whole is not None and parted.rows is not None and (alike or plan.fold):
+        # Once for all seeds and folds: what is held out differs, the pictures do not.
+        whole = _decode("train and val", parted.whole, recipe.stored, plan, watcher)
+        held = whole if alike else _decode("train and val", parted.whole, recipe.preprocessing, plan, watcher)
+        prepared = {"train": whole.among(parted.rows[0]), "val": held.among(parted.rows[1])}
     specs: dict[str, Spec] = {"train": recipe.stored, "val": recipe.preprocessing, "test": recipe.preprocessing}
     for split, spec in specs.items():
         samples: Samples | None = getattr(parted.dataset, split)
@@ -75,6 +119,34 @@ def prepare_examples(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watche
     for split, part in prepared.items():
         _check_skipped(parted.dataset, split, part, plan)
     return prepared
+
+
+def prepare_together(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watcher, world: World) -> dict[str, Prepared]:
+    """`prepare_examples` in every process; with a cache, one process of each machine decodes for all of them.
+
+    Raises:
+        PlusxError: more of a split than the plan allows cannot be used, or the processes do not have the same examples.
+    """
+    with world.in_turn() if plan.cache else nullcontext():
+        prepared = prepare_examples(parted, recipe, plan, watcher)
+    here = _digest(prepared)
+    if world.told(lambda: here) != here:
+        raise PlusxError(
+            f"{parted.dataset.origin}: process {world.rank} does not have the examples that process 0 has; every "
+            "machine must have the same files, and all of them readable"
+        )
+    world.meet()
+    return prepared
+
+
+def _digest(prepared: Mapping[str, Prepared]) -> str:
+    """SHA-256 in hex of which examples there are in which order, and of their targets; not of their contents."""
+    digest = hashlib.sha256()
+    for split, part in prepared.items():
+        digest.update(
+            f"{split} {part.kept.dtype} {len(part)}\0".encode() + part.kept.tobytes() + part.targets.tobytes()
+        )
+    return digest.hexdigest()
 
 
 def _decode(name: str, samples: Samples, spec: Spec, plan: Plan, watcher: Watcher) -> Prepared:

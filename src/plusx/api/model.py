@@ -17,6 +17,7 @@ from plusx.engines.golden import check_description, check_golden
 from plusx.errors import WrongUse, nearest
 from plusx.evaluate.scores import evaluate
 from plusx.predict.stream import Input, predict_stream
+from plusx.tasks import task_from_json
 
 One = Input | Path
 
@@ -38,7 +39,8 @@ class Model:
         return self.archive.manifest.classes
 
     def predict(self, inputs: One | Iterable[One], top: int = 5) -> list[dict[str, Any]]:
-        """One answer an input, in order: `path`, `label`, `probability`, `top`, `error`.
+        """One answer an input, in order: `path`, `label`, `probability`, `top`, `error`, and `labels` where it may
+        have several, which `label` then joins by `|`.
 
         Args:
             inputs: one or many of: a path, a file's bytes, uint8 pixels `(height, width[, channels])`.
@@ -53,7 +55,8 @@ class Model:
     def evaluate(
         self, data: str | Path | DataSet, *, split: str = "", data_dir: Path | None = None, cache: bool = True
     ) -> dict[str, Any]:
-        """The scores on a set: `count`, `accuracy`, `top5`, `loss`, `per_class`, `confusion`, ... and its `split`.
+        """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
+        `split`.
 
         Args:
             data: as for `train`; classes are matched by name.
@@ -62,10 +65,11 @@ class Model:
             cache: keep decoded pictures for the next time.
 
         Raises:
-            WrongUse: no such split, or classes that the model does not know.
+            WrongUse: no such split, classes that the model does not know, or several labels where it names one.
             PlusxError: no example can be read.
         """
-        dataset = read_dataset(data, data_dir=data_dir, classes=self.classes)
+        multilabel = task_from_json(self.archive.manifest.task).multilabel
+        dataset = read_dataset(data, data_dir=data_dir, classes=self.classes, multilabel=multilabel)
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         spec = spec_from_json(self.archive.manifest.preprocessing)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.data.image import ImageSpec
 from plusx.data.samples import Samples
-from plusx.data.survey import survey
+from plusx.data.survey import Facts, survey
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.model.zoo import ZOO
 from plusx.recipes import find_recipe
+from plusx.recipes.images import images_ladder
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
+from plusx.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,19 @@ class Plan:
     """What a person asked a training for.
 
     Args:
-        data: a folder, CSV or Parquet file, or a known name, as `plusx.data.samples.read_dataset` takes it.
+        data: a folder, CSV or Parquet file, shards, or a known name, as `plusx.data.samples.read_dataset` takes it.
         data_dir: where a known set's files are.
         model: a network of the zoo, or `auto`.
-        recipe: a recipe's name, or `module:function`.
+        recipe: a recipe's name, or `module:function`; `auto` is `images`, and `fine_tune` where there is a start.
+        start: what to begin from: a model file, a run's folder, or another library's weights, as
+            `plusx.model.pretrained.load_weights` takes them (with `model` naming their network). None: fresh weights.
+        fold: "2/5" validates on the second of five equal parts of all examples but the test split's, and trains on the
+            others; "" holds examples out where there is no val split.
         changes: the recipe's dotted keys with their new values, as `--set` takes them.
         val_fraction: the part of the training examples that validates where there is no val split.
         max_skipped: the largest share of unreadable examples that a training goes on with.
+        budget_s: seconds from reading the examples to the stored model. None: as long as the recipe's epochs take.
+        find_lr: take the optimiser's rate from a range test.
         cache: keep decoded pictures for the next time, or decode at each use.
         checkpoint_every_s: seconds between checkpoints.
     """
@@ -36,10 +45,14 @@ class Plan:
     data: str | Path
     data_dir: str | Path | None = None
     model: str = "auto"
-    recipe: str = "images"
+    recipe: str = "auto"
+    start: str | Path | None = None
+    fold: str = ""
     changes: Mapping[str, str] = field(default_factory=dict)
     val_fraction: float = 0.1
     max_skipped: float = 0.05
+    budget_s: float | None = None
+    find_lr: bool = False
     cache: bool = True
     checkpoint_every_s: float = 30.0
 
@@ -54,6 +67,20 @@ class Plan:
         if not text.isdigit() or int(text) >= 2**32:
             raise WrongUse(f"--seed {text}: it must be a whole number from 0 to {2**32 - 1}")
         return int(text)
+
+    @property
+    def fold_of(self) -> tuple[int, int] | None:
+        """`fold` as its number, from 0, and how many there are.
+
+        Raises:
+            WrongUse: it is not of the form 2/5.
+        """
+        if not self.fold:
+            return None
+        number, _, count = self.fold.partition("/")
+        if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count) and int(count) >= 2):
+            raise WrongUse(f"fold={self.fold}: it must be such as 2/5, the second of five")
+        return int(number) - 1, int(count)
 
     # What may differ in a resumed run, since the result does not depend on it.
     FREE: ClassVar = ("max_skipped", "cache", "checkpoint_every_s")
@@ -80,14 +107,45 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def resolve(plan: Plan, samples: Samples) -> Recipe:
-    """The recipe for a new run: by the examples, then the person's own changes.
+def resolve(plan: Plan, samples: Samples, start: Start | None = None) -> Recipe:
+    """The recipe for a new run: by the examples and the start, then the person's own changes.
 
     Raises:
-        WrongUse: an unknown recipe, key, value or network.
+        WrongUse: an unknown recipe, key, value or network, or one that nothing of the start fits.
         PlusxError: no example can be read.
     """
-    recipe = find_recipe(plan.recipe)(survey(samples))
+    return _settled(plan, start, find_recipe(_recipe_name(plan, start))(_facts(samples, start)))
+
+
+def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> list[Recipe]:
+    """The recipes that a time is chosen from, the cheapest first: one alone where recipe or network was named.
+
+    Raises:
+        WrongUse: as `resolve`, or epochs beside a budget.
+        PlusxError: no example can be read.
+    """
+    if "epochs" in plan.changes:
+        raise WrongUse("--budget: it decides the epochs; leave --epochs out")
+    if start is None and plan.model == "auto" and _recipe_name(plan, start) == "images":
+        return [_settled(plan, None, recipe) for recipe in images_ladder(_facts(samples, None))]
+    return [resolve(plan, samples, start)]
+
+
+def _recipe_name(plan: Plan, start: Start | None) -> str:
+    if plan.recipe != "auto":
+        return plan.recipe
+    return "images" if start is None else "fine_tune"
+
+
+def _facts(samples: Samples, start: Start | None) -> Facts:
+    facts = survey(samples)
+    return facts if start is None else facts_as_in(start, facts)
+
+
+def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
+    """The recipe with what the start and the person decide."""
+    if start is not None:
+        recipe = as_in(start, recipe)
     if plan.model != "auto":
         reasons = {**recipe.reasons, "model": "set by you"}
         recipe = recipe.model_copy(update={"model": plan.model, "model_options": {}, "reasons": reasons})
@@ -96,6 +154,8 @@ def resolve(plan: Plan, samples: Samples) -> Recipe:
         raise WrongUse(
             f"--set model={recipe.model}: no such network{nearest(recipe.model, list(ZOO))}; see plusx models"
         )
+    if start is not None:
+        check_start(start, recipe)
     return recipe
 
 
@@ -103,20 +163,30 @@ def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:
     """The recipe of a run that is continued.
 
     Raises:
-        WrongUse: the folder holds no run, or one that was started with other choices.
         PlusxError: the examples are not those it began with.
     """
-    about = run.read_about()
-    unasked = Plan(plan.data).stored()
-    for name, value in plan.stored().items():
-        if value != about["plan"][name] and (name == "data" or value != unasked[name]):
-            raise WrongUse(
-                f"--resume: the run in {run.path} has {name}={about['plan'][name]!r}, not {value!r}; leave it out, or "
-                "begin a new run in a new folder"
-            )
-    if fingerprint != about["data"]:
+    if fingerprint != run.read_about()["data"]:
         raise PlusxError(f"--resume: {plan.data} has changed since the run in {run.path} began; begin a new run")
     return read_recipe(run.recipe)
+
+
+def as_begun(run: RunFolder, plan: Plan) -> Plan:
+    """The plan of a run that is continued: what was not asked for now is as it was when the run began.
+
+    Raises:
+        WrongUse: the folder holds no run, or one that was begun with other choices.
+    """
+    unasked = Plan(plan.data).stored()
+    begun = unasked | run.read_about()["plan"]
+    for name, value in plan.stored().items():
+        before = begun[name]
+        if value != before and (name == "data" or value != unasked[name]):
+            raise WrongUse(
+                f"--resume: the run in {run.path} has {name}={before!r}, not {value!r}; leave it out, or begin a new "
+                "run in a new folder"
+            )
+    known = {name: begun[name] for name in unasked if name != "data"}
+    return replace(plan, **known)
 
 
 def shown(recipe: Recipe, key: str) -> str:

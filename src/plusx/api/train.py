@@ -1,43 +1,56 @@
-"""`plusx.train`: from a folder of examples to a stored model."""
+"""`plusx.train`: from a folder of examples to a stored model, in one process or in many."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from plusx.api.examples import Parted, prepare_examples, read_examples
+from plusx.api.budget import Deadline, resolve_in_time
+from plusx.api.examples import Parted, prepare_together, read_examples
 from plusx.api.model import Model, load
-from plusx.api.plan import Plan, make_plan, resolve, resume_recipe, shown
-from plusx.archive import Archive
+from plusx.api.plan import Plan, as_begun, make_plan, resolve, resolve_ladder, resume_recipe, shown
+from plusx.api.start import find_start, note_differences
 from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
 from plusx.evaluate.scores import evaluate
-from plusx.tasks.classify import Classify
+from plusx.tasks import task_for
+from plusx.training.distributed import World, joined, may_restart, restarts
 from plusx.training.loop import Job, fit
+from plusx.training.range_test import with_found_lr
 from plusx.training.recipe import Recipe, write_recipe
 from plusx.training.run import RunFolder
+from plusx.training.start import Start, write_start
+from plusx.training.state import State
 from plusx.training.store import build_archive, store_archive
 from plusx.training.watch import Silent, Watcher
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave: its folder, its model file, how long it took to get there, and its scores."""
+    """What a training gave: its folder, its model file, how long it took to get there, and its scores.
+
+    All of its processes get the same.
+    """
 
     run: Path
     model: Path
     duration_s: float
     val: dict[str, Any]
     test: dict[str, Any] | None
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        duration_s = round(self.duration_s, 3)
+        return {**asdict(self), "run": str(self.run), "model": str(self.model), "duration_s": duration_s}
 
     def load(self) -> Model:
         """The model, ready to answer."""
@@ -55,9 +68,10 @@ def train(
     """Trains a residual network on labelled pictures and stores it as one file.
 
     Args:
-        data: a folder, CSV or Parquet file, or a known name.
+        data: a folder, CSV or Parquet file, shards, or a known name.
         out: the run's folder; by default a new one under `runs/`.
-        resume: continue the run in `out` after its last checkpoint.
+        resume: continue the run in `out` after its last checkpoint. Under torchrun it begins one where there is none,
+            and what torchrun restarts is continued in any case.
         watcher: is told of the progress.
         choices: the other fields of `Plan`, such as `model="resnet18"` or `changes={"epochs": "3"}`.
 
@@ -72,40 +86,108 @@ def train(
     ('model.plusx', 359, True)
     """
     began = time.monotonic()
-    watcher = watcher or Silent()
-    plan = make_plan({"data": data, **choices})
-    if resume and out is None:
+    with joined() as world:
+        watcher = watcher if watcher and world.leads else Silent()
+        plan = make_plan({"data": data, **choices})
+        run = RunFolder(Path(world.told(lambda: str(_folder(plan, out, resume)))))
+        resume = world.told(lambda: str(_continues(run, resume))) == str(True)
+        plan = as_begun(run, plan) if resume else plan
+        parted = read_examples(plan, watcher)
+        start = find_start(plan.start, plan.model) if plan.start and world.leads and not resume else None
+        recipe, prepared = _resolved(run, resume, plan, parted, start, began, watcher, world)
+        for key, reason in recipe.reasons.items():
+            watcher.note(f"{key}: {shown(recipe, key)} ({reason})")
+        note_differences(start, recipe, watcher)
+        if world.leads and not resume:
+            _begin(run, plan, recipe, parted, start)
+        job = Job(
+            recipe=recipe,
+            task=task_for(parted.dataset.multilabel),
+            classes=parted.dataset.classes,
+            train=prepared["train"],
+            val=prepared["val"],
+            run=run,
+            device=world.device,
+            watcher=watcher,
+            checkpoint_every_s=plan.checkpoint_every_s,
+            world=world,
+        )
+        with run.held() if world.leads else nullcontext():
+            if world.leads:
+                _list_skipped(prepared, run, watcher)
+            state = fit(job)
+            result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
+    return Trained(run.path, run.model, **json.loads(result))
+
+
+def _folder(plan: Plan, out: str | Path | None, resume: bool) -> Path:
+    if out is not None:
+        return Path(out)
+    if resume:
         raise WrongUse("--resume: name the run's folder with --out")
-    run = RunFolder(Path(out) if out else _new_folder(plan))
+    if may_restart():
+        raise WrongUse("--max-restarts: name the run's folder with --out, so that a restarted process finds it")
+    # A colon, as in http://host:8000, is in no folder's name on Windows.
+    name = Path(plan.data).stem.replace(":", "-")
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _continues(run: RunFolder, resume: bool) -> bool:
+    """Whether the run goes on; else its folder is free.
+
+    A launcher repeats the command it was given, whether or not the process that it replaces came to begin the run.
+    """
+    launched = restarts() is not None
+    if launched and (resume or restarts()):
+        resume = run.begun()
+        if not resume:
+            run.clear_beginning()
     if not resume:
         run.check_free()
-    parted = read_examples(plan, watcher)
-    recipe = resume_recipe(run, plan, parted.fingerprint) if resume else resolve(plan, parted.dataset.split("train"))
-    for key, reason in recipe.reasons.items():
-        watcher.note(f"{key}: {shown(recipe, key)} ({reason})")
-    prepared = prepare_examples(parted, recipe, plan, watcher)
-    if not resume:
-        _begin(run, plan, recipe, parted)
-    with run.held():
-        _list_skipped(prepared, run, watcher)
-        archive = _fit(run, plan, recipe, parted, prepared, watcher)
-    duration_s = time.monotonic() - began
-    engine = TorchEngine(archive)
-    val = evaluate(archive, engine, prepared["val"])
-    test = evaluate(archive, engine, prepared["test"]) if "test" in prepared else None
-    return Trained(run.path, run.model, duration_s, val, test)
+    return resume
 
 
-def _new_folder(plan: Plan) -> Path:
-    return Path("runs") / f"{Path(plan.data).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+def _resolved(
+    run: RunFolder,
+    resume: bool,
+    plan: Plan,
+    parted: Parted,
+    start: Start | None,
+    began: float,
+    watcher: Watcher,
+    world: World,
+) -> tuple[Recipe, Mapping[str, Prepared]]:
+    """The run's recipe, the same in all processes, and its prepared examples."""
+    train_samples = parted.dataset.split("train")
+    if plan.budget_s is not None and not resume:
+        if world.size > 1:
+            raise WrongUse("--budget: it is measured in one process; in many, give --epochs")
+        ladder = resolve_ladder(plan, train_samples, start)
+        recipe, prepared = resolve_in_time(plan, parted, ladder, Deadline(began, plan.budget_s), world.device, watcher)
+    else:
+        recipe = _agreed(
+            world,
+            lambda: resume_recipe(run, plan, parted.fingerprint) if resume else resolve(plan, train_samples, start),
+        )
+        prepared = prepare_together(parted, recipe, plan, watcher, world)
+    if plan.find_lr and not resume:
+        recipe = _agreed(
+            world, lambda: with_found_lr(recipe, task_for(parted.dataset.multilabel), prepared["train"], world.device)
+        )
+    return recipe, prepared
 
 
-def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted) -> None:
+def _agreed(world: World, decide: Callable[[], Recipe]) -> Recipe:
+    return Recipe.model_validate_json(world.told(lambda: decide().model_dump_json()))
+
+
+def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, start: Start | None) -> None:
     run.claim()
     write_recipe(recipe, run.recipe)
     write_splits(parted.dataset, run.splits)
+    kept = {} if start is None else {"start": write_start(start, run.start).sha256}
     # Last, since a folder with it can be resumed.
-    run.write_about({"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv})
+    run.write_about({"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, **kept})
 
 
 def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Watcher) -> None:
@@ -115,16 +197,15 @@ def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Wat
         watcher.note(f"{len(skipped):,} pictures could not be used; {run.skipped} lists them with the reasons")
 
 
-def _fit(
-    run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, prepared: Mapping[str, Prepared], watcher: Watcher
-) -> Archive:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    task = Classify()
-    train, val = prepared["train"], prepared["val"]
-    classes = parted.dataset.classes
-    state = fit(Job(recipe, task, classes, train, val, run, device, watcher, plan.checkpoint_every_s))
+def _store(job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float) -> dict[str, Any]:
+    """Writes the model file; gives the scores of what was written, and how long it took until then."""
     provenance = {
-        "data": {"origin": parted.dataset.origin, "train": len(train), "val": len(val)},
-        "metrics": run.read_metrics()[-1],
+        "data": {"origin": parted.dataset.origin, "train": len(job.train), "val": len(job.val)},
+        "metrics": job.run.read_metrics()[-1],
     }
-    return store_archive(build_archive(state.net, recipe, task, classes, provenance), run.model)
+    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance)
+    archive = store_archive(built, job.run.model)
+    duration_s = time.monotonic() - began
+    engine = TorchEngine(archive)
+    scores = {split: evaluate(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
+    return {"duration_s": duration_s, "test": None, **scores}

@@ -10,6 +10,15 @@ import typer
 from plusx.cli.output import Json, percent, print_json, say
 
 WORST_SHOWN = 10
+SHARES = {
+    "accuracy": "accuracy",
+    "top5": "top-5",
+    "calibration_error": "calibration error",
+    "hamming_loss": "hamming loss",
+    "f1_micro": "F1, micro",
+    "f1_macro": "F1, macro",
+    "mean_average_precision": "average precision",
+}
 
 
 def evaluate(
@@ -31,10 +40,10 @@ def evaluate(
     for skipped in scores["skipped_because"]:
         say(f"skipped {skipped['name']}: {skipped['reason']}")
     print(f"split              {scores['split']}, {scores['count']:,} pictures")
-    print(f"accuracy           {percent(scores['accuracy'])}")
-    print(f"top-5              {percent(scores['top5'])}")
-    print(f"loss               {scores['loss']:.4f}")
-    print(f"calibration error  {percent(scores['calibration_error'])}")
+    for name, words in SHARES.items():
+        if name in scores:
+            print(f"{words:<18} {percent(scores[name])}")
+    print(f"{'loss':<18} {scores['loss']:.4f}")
     worst = sorted((row for row in scores["per_class"] if row["count"]), key=lambda row: row["f1"])[:WORST_SHOWN]
     print(f"\n{'class (worst F1 first)':<24} {'count':>7} {'precision':>10} {'recall':>10} {'F1':>10}")
     for row in worst:

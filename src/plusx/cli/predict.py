@@ -64,5 +64,8 @@ class _Counted:
 def _line(row: dict[str, Any]) -> str:
     if row["error"] is not None:
         return f"{row['path']}: error: {row['error']}"
+    if "labels" in row:
+        figures = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in row["top"][:3])
+        return f"{row['path']}: {row['label'] or 'none'} ({figures})"
     others = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in row["top"][1:3])
     return f"{row['path']}: {row['label']} {percent(row['probability'])}" + (f" ({others})" if others else "")

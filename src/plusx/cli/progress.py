@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from plusx.cli.output import percent
+from plusx.training.distributed import leads
 from plusx.training.watch import Epoch, Silent, Step, Watcher
 
 
@@ -17,7 +18,7 @@ from plusx.training.watch import Epoch, Silent, Step, Watcher
 def watching() -> Iterator[Watcher]:
     """A watcher on stderr that suits where stderr goes."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
+    if not (console.is_terminal and leads()):
         yield Lines()
         return
     columns = (

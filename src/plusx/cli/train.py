@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plusx.cli.output import Json, percent, print_json, say
 from plusx.errors import WrongUse
+
+if TYPE_CHECKING:
+    from plusx.api.folds import CrossValidated
+    from plusx.api.train import Trained
 
 
 def train(
@@ -19,7 +24,23 @@ def train(
         ),
     ],
     model: Annotated[str, typer.Option(help="A network of `plusx models`, or auto.")] = "auto",
-    recipe: Annotated[str, typer.Option(help="images, cifar, or your own as module:function.")] = "images",
+    recipe: Annotated[
+        str, typer.Option(help="images, fine_tune, cifar, ..., or your own as module:function.", show_default=False)
+    ] = "auto",
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin from a .plusx file, a run's folder, or torchvision/NAME, timm/NAME, ...",
+        ),
+    ] = None,
+    freeze: Annotated[
+        int | None, typer.Option(metavar="STAGES", help="Stages from the stem on that keep their weights.")
+    ] = None,
+    balance: Annotated[
+        str | None, typer.Option(help="For classes of unequal size: none, sampling, weights or logits.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe, e.g. optimizer.lr=0.05."),
@@ -27,8 +48,15 @@ def train(
     epochs: Annotated[
         float | None, typer.Option(help="How often each picture is seen; short for --set epochs=.")
     ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="The time it may take, such as 30s, 5m or 2h; network and epochs follow.")
+    ] = None,
+    lr: Annotated[str | None, typer.Option(help="The optimiser's peak rate, or auto: from a range test.")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Decides first weights, order and augmentation; short for --set seed=.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Train so many times, each validated on another part of the examples.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="a new one under runs/")] = None,
     resume: Annotated[
@@ -45,43 +73,64 @@ def train(
 ) -> None:
     """Train a residual network on labelled pictures."""
     changes = dict(_key_and_value(text) for text in set_ or [])
-    for name, value in (("epochs", epochs), ("seed", seed)):
-        if value is not None:
-            changes[name] = str(value)
+    find_lr = lr == "auto"
+    short = {
+        "epochs": epochs,
+        "optimizer.lr": None if find_lr else lr,
+        "seed": seed,
+        "frozen": freeze,
+        "balance": balance,
+    }
+    changes |= {name: str(value) for name, value in short.items() if value is not None}
     share = _share(max_skipped)
 
-    from plusx.api.train import train as run_training
+    from plusx.api.folds import CrossValidated, cross_validate
+    from plusx.api.train import train as train_once
     from plusx.cli.progress import watching
+    from plusx.training.budget import seconds_of
+    from plusx.training.distributed import leads
 
+    work = train_once if folds is None else partial(cross_validate, folds=folds)
     with watching() as watcher:
-        trained = run_training(
+        done = work(
             data,
             out=out,
             resume=resume,
             watcher=watcher,
             model=model,
             recipe=recipe,
+            start=from_,
             changes=changes,
             data_dir=data_dir,
             val_fraction=val_fraction,
             max_skipped=share,
+            budget_s=None if budget is None else seconds_of(budget),
+            find_lr=find_lr,
             cache=cache,
             checkpoint_every_s=checkpoint_every,
         )
+    if not leads():
+        return
+    _say_folds(done) if isinstance(done, CrossValidated) else _say_run(done)
+    if json:
+        print_json(done.summary())
+
+
+def _say_run(trained: Trained) -> None:
     say(f"val:   {percent(trained.val['accuracy'])} of {trained.val['count']:,} pictures right")
     if trained.test:
         say(f"test:  {percent(trained.test['accuracy'])} of {trained.test['count']:,} pictures right")
     say(f"model: {trained.model}, after {trained.duration_s:.1f} s")
-    if json:
-        print_json(
-            {
-                "run": str(trained.run),
-                "model": str(trained.model),
-                "duration_s": round(trained.duration_s, 3),
-                "val": trained.val,
-                "test": trained.test,
-            }
-        )
+
+
+def _say_folds(done: CrossValidated) -> None:
+    for words, scores in (("val: ", done.val), ("test:", done.test)):
+        if scores:
+            of_all = f"{percent(scores['accuracy'])} ± {percent(scores['accuracy_std'])}"
+            say(f"{words}  {of_all}, mean and standard deviation of {len(done.folds)} folds")
+    right = f"{percent(done.out_of_fold['accuracy'])} of {done.out_of_fold['count']:,} pictures right"
+    say(f"each by the network that never saw it: {right}")
+    say(f"runs:  {done.run}, after {done.duration_s:.1f} s")
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

@@ -20,16 +20,20 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64
 
 from plusx.data.files import atomic_folder, atomic_write, remove_abandoned
-from plusx.data.image import BadSample
+from plusx.data.image import BadSample, ImageSpec
 from plusx.data.modalities import Spec
-from plusx.data.sources import Samples
+from plusx.data.sources import Samples, Targets
 from plusx.errors import PlusxError
 
 FORMAT = 1
 CHUNK_BYTES = 8 << 20
+MAX_VERIFIED_BYTES = 4_000_000_000
+"""Verified examples that take more than this when they are decoded, or half of the free disk, get no cache."""
+REMOTE_THREADS = 32
+"""They mostly wait: at 50 ms a read, two threads would give 40 pictures a second."""
 SPARE_BYTES = 64 << 20
 """What is left free on the disk."""
 
@@ -49,13 +53,14 @@ class Prepared:
 
     spec: Spec
     samples: Samples
-    kept: Int64[np.ndarray, " count"]
+    kept: Int32[np.ndarray, " count"] | Int64[np.ndarray, " count"]
     """Each example's place in `samples`."""
     skipped: list[Skipped]
     note: str | None = None
     """What people should know of how they were prepared, in one line."""
     _stored: np.ndarray | None = field(default=None, repr=False)
     _threads: int = 1
+    _all: bool = False
 
     @classmethod
     def of(cls, samples: Samples, spec: Spec, values: np.ndarray) -> "Prepared":
@@ -66,9 +71,10 @@ class Prepared:
         return len(self.kept)
 
     @property
-    def targets(self) -> Int64[np.ndarray, " count"]:
-        """Each example's class, as its place in `classes`."""
-        return self.samples.targets[self.kept]
+    def targets(self) -> Targets:
+        """Each example's class, as its place in `classes`; or a 1 for each of its labels."""
+        # All of them in their own order, as large sets mostly are, need no copy.
+        return self.samples.targets if self._all else self.samples.targets[self.kept]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -80,13 +86,17 @@ class Prepared:
 
     def take(self, indices: Int64[np.ndarray, " some"]) -> "Prepared":
         """The examples at these places, in this order; what is stored is shared."""
-        return replace(self, kept=self.kept[indices])
+        return replace(self, kept=self.kept[indices], _all=False)
 
     def among(self, rows: Int64[np.ndarray, " some"]) -> "Prepared":
         """Those of the examples, used and skipped, that are at these places in `samples`, in the samples' order."""
-        lost = {self.samples.source.name(int(row)) for row in np.setdiff1d(rows, self.kept)}
+        wanted = np.zeros(len(self.samples), bool)
+        wanted[rows] = True
+        kept = self.kept[wanted[self.kept]]
+        wanted[kept] = False
+        lost = {self.samples.source.name(int(row)) for row in np.flatnonzero(wanted)}
         skipped = [one for one in self.skipped if one.name in lost]
-        return replace(self, kept=self.kept[np.isin(self.kept, rows)], skipped=skipped)
+        return replace(self, kept=kept, skipped=skipped, _all=False)
 
     def gather(self, indices: Int64[np.ndarray, " batch"]) -> np.ndarray:
         """The examples' values, channels last: for pictures uint8 of shape (batch, height, width, channels).
@@ -116,14 +126,21 @@ def prepare_samples(
     """Decodes every example once: into a cache folder, or with `cache=None` only to find the bad ones.
 
     Bad examples are left out and listed. Both ways keep the same examples, and give the same values. Where the
-    folder cannot be written or the disk is too small, it goes on without a cache and `note` says so.
+    folder cannot be written or the disk is too small, it goes on without a cache and `note` says so. Examples that
+    were verified when they were packed are looked for bad ones no more: without a cache, and where they are too many
+    for one, nothing is decoded before the first batch.
     `on_progress` gets (done, count) from time to time, from the calling thread.
 
     Raises:
         PlusxError: not one example can be used.
     """
-    threads = threads or available_cores()
+    threads = threads or (REMOTE_THREADS if samples.source.remote else available_cores())
     note = None
+    if len(samples) and _is_verified(samples, spec):
+        note = None if cache is None else _too_large(samples, spec, Path(cache))
+        if cache is None or note:
+            every = np.arange(len(samples), dtype=np.int32)
+            return Prepared(spec, samples, every, [], note, None, threads, _all=True)
     prepared = None
     if cache is not None:
         try:
@@ -171,6 +188,25 @@ _NO_CACHE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS,
 Bad = tuple[int, str]
 
 
+def _is_verified(samples: Samples, spec: Spec) -> bool:
+    # Packing decodes pictures of up to the usual limit: a lower one may refuse some.
+    usual = ImageSpec.model_fields["max_pixels"].default
+    return samples.source.verified and isinstance(spec, ImageSpec) and spec.max_pixels >= usual
+
+
+def _too_large(samples: Samples, spec: Spec, cache: Path) -> str | None:
+    """Why these get no cache; None where they may have one."""
+    size = _decoded_bytes(len(samples), spec)
+    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
+    if size <= min(MAX_VERIFIED_BYTES, shutil.disk_usage(there).free // 2):
+        return None
+    return f"no cache: it would take {size / 1e9:,.1f} GB; each batch is decoded when its turn comes"
+
+
+def _decoded_bytes(count: int, spec: Spec) -> int:
+    return int(np.prod((count, *stored_shape(spec)), dtype=object)) * spec.dtype.itemsize
+
+
 def _cached(samples: Samples, spec: Spec, cache: Path, threads: int, on_progress: Progress | None) -> Prepared:
     described = f"{FORMAT}\n{spec.storage_key}\n{samples.source.fingerprint()}"
     entry = cache / hashlib.sha256(described.encode()).hexdigest()
@@ -193,7 +229,7 @@ def _cached(samples: Samples, spec: Spec, cache: Path, threads: int, on_progress
 
 def _build_entry(folder: Path, samples: Samples, spec: Spec, threads: int, on_progress: Progress | None) -> None:
     shape = (len(samples), *stored_shape(spec))
-    needed = int(np.prod(shape, dtype=object)) * spec.dtype.itemsize + SPARE_BYTES
+    needed = _decoded_bytes(len(samples), spec) + SPARE_BYTES
     if shutil.disk_usage(folder).free < needed:
         raise OSError(errno.ENOSPC, f"it needs {needed / 1e9:.1f} GB of disk")
     bad: list[Bad] = []

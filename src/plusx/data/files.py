@@ -6,7 +6,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, overload
 
@@ -116,13 +116,20 @@ def only_owner(folder: Path) -> Iterator[None]:
     lock = _lock(folder)
     try:
         if lock is not None:
-            # Nobody else is in the folder, so that however young they are their owners are gone.
-            for unfinished in Path(folder).rglob(f".*{PARTIAL}"):
-                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+            # Nobody else is in the folder, so that however young they are their owners are gone. Listed before
+            # any is deleted, since one may be inside another.
+            for unfinished in list(Path(folder).rglob(f".*{PARTIAL}")):
+                _delete(unfinished)
         yield
     finally:
         if lock is not None:
             os.close(lock)
+
+
+def _delete(unfinished: Path) -> None:
+    # What cannot be deleted (a disk that has become read-only) is in nobody's way.
+    with suppress(OSError):
+        shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plusx.data.image import EXTENSIONS
-from plusx.data.sources import SPLITS, DataSet, FileSource, Samples, natural
+from plusx.data.sources import SPLITS, DataSet, FileSource, Samples, Targets, natural
 from plusx.errors import WrongUse
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -20,7 +20,7 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 class Row(NamedTuple):
     split: str
     path: str
-    label: str
+    labels: tuple[str, ...]
 
 
 def read_folder(root: Path) -> DataSet:
@@ -40,55 +40,67 @@ def read_folder(root: Path) -> DataSet:
     return _table(rows, str(root), tuple(notes))
 
 
-def read_listing(path: Path) -> DataSet:
+def read_listing(path: Path, multilabel: bool = False) -> DataSet:
     """A CSV (UTF-8) or Parquet file with the columns `path`, `label` and optionally `split`.
 
-    Relative paths count from the file's folder. Without `split` all is train. Other columns are not read.
+    Relative paths count from the file's folder. Without `split` all is train. Other columns are not read. A `|` in
+    any label makes the file one of several labels an example, separated by `|`; an empty label then means none of
+    them. `multilabel` reads a file so that has no `|`.
 
     Raises:
-        WrongUse: a column is missing, or a row has no path, no label, several labels, or an unknown split.
+        WrongUse: a column is missing, or a row has no path, no label, a label twice, or an unknown split.
     """
-    lines = _csv_lines(path) if path.suffix.lower() == ".csv" else _parquet_lines(path)
+    lines = list(_csv_lines(path) if path.suffix.lower() == ".csv" else _parquet_lines(path))
+    multilabel = multilabel or any("|" in label for _, _, label, _ in lines)
     base = os.path.abspath(path.parent)
     rows: list[Row] = []
     for place, file, label, split in lines:
-        label = label.strip()
-        if not file.strip() or not label:
+        labels = tuple(part.strip() for part in label.split("|")) if label.strip() else ()
+        if not file.strip() or "" in labels or not (labels or multilabel):
             raise WrongUse(f"{path}: {place}: no {'label' if file.strip() else 'path'}; fill it in or remove it")
-        if "|" in label:
-            raise WrongUse(f"{path}: {place}: several labels a picture ({label}) are not yet supported")
+        if len(set(labels)) < len(labels):
+            raise WrongUse(f"{path}: {place}: a label is there twice ({label.strip()}); keep one")
         known = SPLIT_NAMES.get(split.strip().lower())
         if known is None:
             raise WrongUse(f"{path}: {place}: split {split!r} is not one of train, val, test")
-        rows.append(Row(known, os.path.normpath(os.path.join(base, file)), label))
+        rows.append(Row(known, os.path.normpath(os.path.join(base, file)), labels))
     if not rows:
         raise WrongUse(f"{path}: the file lists no examples")
     if not any(os.path.exists(row.path) for row in rows):
         raise WrongUse(f"{path}: none of its files exists, for example {rows[0].path}; mend its paths")
-    return _table(rows, str(path), ())
+    return _table(rows, str(path), (), multilabel)
 
 
-def _table(rows: list[Row], origin: str, notes: tuple[str, ...]) -> DataSet:
+def _table(rows: list[Row], origin: str, notes: tuple[str, ...], multilabel: bool = False) -> DataSet:
     """Rows in their canonical order: by file name, then whole path, however the listing had them."""
-    classes = tuple(sorted({row.label for row in rows}, key=lambda name: (natural(name), name)))
-    target = {name: index for index, name in enumerate(classes)}
+    classes = tuple(sorted({label for row in rows for label in row.labels}, key=lambda name: (natural(name), name)))
     folder_keys: dict[str, tuple] = {}
 
     def key(row: Row) -> tuple:
         folder, name = os.path.split(row.path)
         if folder not in folder_keys:
             folder_keys[folder] = natural(folder)
-        return natural(name), folder_keys[folder], row.path, row.label
+        return natural(name), folder_keys[folder], row.path, row.labels
 
     rows = sorted(rows, key=key)
 
     def samples(split: str) -> Samples | None:
         those = [row for row in rows if row.split == split]
-        targets = np.array([target[row.label] for row in those], np.int64)
+        targets = _targets(those, classes, multilabel)
         return Samples(FileSource(row.path for row in those), targets, classes) if those else None
 
     train, val, test = (samples(split) for split in SPLITS)
     return DataSet(train, val, test, classes, origin, notes)
+
+
+def _targets(rows: list[Row], classes: tuple[str, ...], multilabel: bool) -> Targets:
+    place = {name: index for index, name in enumerate(classes)}
+    if not multilabel:
+        return np.array([place[row.labels[0]] for row in rows], np.int64)
+    targets = np.zeros((len(rows), len(classes)), np.uint8)
+    for own, row in zip(targets, rows, strict=True):
+        own[[place[label] for label in row.labels]] = 1
+    return targets
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -122,7 +134,7 @@ def _class_rows(folder: Path, split: str, notes: list[str]) -> list[Row]:
         files = list(_pictures(class_folder, seen))
         if not files:
             notes.append(f"{class_folder}: no pictures in it; left out")
-        rows += [Row(split, file, class_folder.name) for file in files]
+        rows += [Row(split, file, (class_folder.name,)) for file in files]
     if not rows:
         found = f"{loose} pictures but no class folders" if loose else "no pictures"
         raise WrongUse(f"{folder}: {found}; put the pictures of each class into a folder with its name")

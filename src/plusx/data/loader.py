@@ -1,4 +1,4 @@
-"""Batches as tensors: gathered whole and one ahead, then augmented whole."""
+"""Batches as tensors: gathered whole and one ahead, then augmented and mixed whole."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from plusx.data.augment import Augmentation
 from plusx.data.cache import Prepared
-from plusx.data.order import samples_at, steps_for, uniform
+from plusx.data.mix import Mix, one_hot
+from plusx.data.order import Order, Uniform, steps_for, uniform
 
 __all__ = ["Batch", "Loader", "in_order", "steps_for"]
 
@@ -22,14 +23,18 @@ class Batch(NamedTuple):
 
     inputs: Tensor
     """As prepared, channels first: for pictures uint8 (batch, channels, height, width), in channels_last memory."""
-    targets: Int64[Tensor, " batch"]
+    targets: Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"]
+    """Each example's class; of examples with several labels, 0 or 1 for each; of mixed examples, each class's share."""
 
 
 class Loader:
     """The endless sequence of a run's training batches, each a pure function of its step.
 
-    Batch `step` holds places step * batch_size and on of `order.samples_at`; each example's augmentation depends
-    on (seed, epoch, example) alone. `seed` and `batch_size` of a run must stay when it is resumed.
+    Batch `step` holds places step * batch_size and on of its order; each example's augmentation depends
+    on (seed, epoch, example) alone, and how a pair is mixed on its first one's. `seed` and `batch_size` of a run must
+    stay when it is resumed.
+
+    `part` is what this process takes of each batch, where several share it. With `mix` it must begin at an even place.
     """
 
     def __init__(
@@ -39,16 +44,22 @@ class Loader:
         seed: int,
         augmentations: Sequence[Augmentation] = (),
         device: str | torch.device = "cpu",
+        mix: Mix | None = None,
+        part: slice = slice(None),
+        order: Order | None = None,
     ) -> None:
         self.prepared = prepared
         self.batch_size = batch_size
         self.seed = seed
         self.augmentations = tuple(augmentations)
         self.device = torch.device(device)
+        self.mix = mix
+        self.part = part
+        self.order = Uniform(len(prepared), seed) if order is None else order
         self._targets = prepared.targets
 
     def batch(self, step: int) -> Batch:
-        """The batch of this step, counted from 0; always `batch_size` examples."""
+        """The batch of this step, counted from 0: `batch_size` examples, or this process's part of them."""
         return self._finish(self._gather(step))
 
     def stream(self, first_step: int, last_step: int) -> Generator[Batch, None, None]:
@@ -59,8 +70,8 @@ class Loader:
 
     def _gather(self, step: int) -> "_Gathered":
         first = step * self.batch_size
-        places = np.arange(first, first + self.batch_size)
-        epochs, indices = samples_at(places, len(self.prepared), self.seed)
+        places = np.arange(first, first + self.batch_size)[self.part]
+        epochs, indices = self.order.at(places)
         return _Gathered(epochs, indices, self.prepared.gather(indices))
 
     def _finish(self, gathered: "_Gathered") -> Batch:
@@ -69,7 +80,11 @@ class Loader:
         for stream, augmentation in enumerate(self.augmentations):
             u = uniform(self.seed, epochs, indices, stream, augmentation.draws)
             inputs = augmentation(inputs, torch.from_numpy(u).to(self.device))
-        return Batch(inputs, torch.from_numpy(self._targets[indices]).to(self.device))
+        targets = _to_targets(self._targets[indices], self.device)
+        if self.mix is None:
+            return Batch(inputs, targets)
+        u = uniform(self.seed, epochs, indices, len(self.augmentations), self.mix.draws)
+        return Batch(*self.mix(inputs, one_hot(targets, len(self.prepared.classes)), torch.from_numpy(u)))
 
 
 class _Gathered(NamedTuple):
@@ -89,12 +104,17 @@ def in_order(prepared: Prepared, batch_size: int, device: str | torch.device = "
 
     with closing(_one_ahead(gather, range(0, len(prepared), batch_size))) as ahead:
         for values, classes in ahead:
-            yield Batch(_to_tensor(values, device), torch.from_numpy(classes).to(device))
+            yield Batch(_to_tensor(values, device), _to_targets(classes, device))
 
 
 def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
     # Examples are stored channels last, so channels first is a view in torch's channels_last memory format.
     return torch.from_numpy(values).to(device).movedim(-1, 1)
+
+
+def _to_targets(targets: np.ndarray, device: torch.device) -> Tensor:
+    """Classes as they are; of several labels the 0s and 1s as shares, as a loss takes them."""
+    return torch.from_numpy(targets if targets.ndim == 1 else targets.astype(np.float32)).to(device)
 
 
 T = TypeVar("T")

@@ -4,25 +4,31 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from plusx.data.image import BadSample
 from plusx.errors import WrongUse
 
 Indices = Int64[np.ndarray, " count"]
+Targets = Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"]
 SPLITS = ("train", "val", "test")
 MAX_FILE_BYTES = 1 << 30
 
 
 class Source(Protocol):
     """Examples by number, without their classes."""
+
+    verified: bool
+    """Whether every example was decoded once before, and none can have changed since."""
+    remote: bool
+    """Whether reading waits for a network, so that many should be read at once."""
 
     def __len__(self) -> int: ...
 
@@ -49,6 +55,9 @@ class FileSource:
     >>> FileSource(["b.png", "a.png"]).take(np.array([1])).name(0)
     'a.png'
     """
+
+    verified = False
+    remote = False
 
     def __init__(self, paths: Iterable[str | Path] | pa.LargeBinaryArray) -> None:
         if isinstance(paths, pa.LargeBinaryArray):
@@ -108,6 +117,9 @@ class ArraySource:
     'made/train/2'
     """
 
+    verified = False
+    remote = False
+
     def __init__(self, pixels: np.ndarray, prefix: str, rows: Indices | None = None) -> None:
         self._pixels = pixels
         self._prefix = prefix
@@ -138,8 +150,8 @@ class Samples:
     """Examples and their classes, in one order."""
 
     source: Source
-    targets: Indices
-    """Each example's class, as its place in `classes`."""
+    targets: Targets
+    """Each example's class, as its place in `classes`; or, where it may have several labels, a 1 for each it has."""
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -151,8 +163,21 @@ class Samples:
         return Samples(self.source.take(indices), self.targets[indices], self.classes)
 
     def counts(self) -> Int64[np.ndarray, " classes"]:
-        """How many examples each class has."""
+        """How many examples each class has; one with several labels counts for each."""
+        if self.multilabel:
+            return self.targets.sum(axis=0, dtype=np.int64)
         return np.bincount(self.targets, minlength=len(self.classes))
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an example may have several labels, or none."""
+        return self.targets.ndim == 2
+
+    def label(self, index: int) -> str:
+        """An example's class as text; several labels are joined by `|`, in the order of the classes."""
+        if self.multilabel:
+            return "|".join(self.classes[place] for place in np.flatnonzero(self.targets[index]))
+        return self.classes[self.targets[index]]
 
 
 @dataclass(frozen=True)
@@ -179,6 +204,23 @@ class DataSet:
             raise WrongUse(f"{self.origin}: no split {name!r}; it has {', '.join(there) or 'none'}")
         return there[name]
 
+    @property
+    def multilabel(self) -> bool:
+        """Whether an example may have several labels, or none."""
+        return any(samples.multilabel for split in SPLITS if (samples := getattr(self, split)) is not None)
+
+    def as_multilabel(self) -> "DataSet":
+        """The same examples for who asks for any number of labels: each has its one class."""
+
+        def spread(samples: Samples) -> Samples:
+            if samples.multilabel:
+                return samples
+            targets = np.zeros((len(samples), len(samples.classes)), np.uint8)
+            targets[np.arange(len(samples)), samples.targets] = 1
+            return Samples(samples.source, targets, samples.classes)
+
+        return self._with_each(spread)
+
     def with_classes(self, classes: tuple[str, ...]) -> "DataSet":
         """The same examples with targets that count in `classes`, matched by name; some may have no examples.
 
@@ -192,16 +234,18 @@ class DataSet:
         place = {name: index for index, name in enumerate(classes)}
         new_target = np.array([place[name] for name in self.classes], np.int64)
 
-        def matched(samples: Samples | None) -> Samples | None:
-            return samples and Samples(samples.source, new_target[samples.targets], classes)
+        def matched(samples: Samples) -> Samples:
+            if not samples.multilabel:
+                return Samples(samples.source, new_target[samples.targets], classes)
+            targets = np.zeros((len(samples), len(classes)), np.uint8)
+            targets[:, new_target] = samples.targets
+            return Samples(samples.source, targets, classes)
 
-        return replace(
-            self,
-            train=matched(self.train),
-            val=matched(self.val),
-            test=matched(self.test),
-            classes=classes,
-        )
+        return replace(self._with_each(matched), classes=classes)
+
+    def _with_each(self, change: Callable[[Samples], Samples]) -> "DataSet":
+        there = {split: change(samples) for split in SPLITS if (samples := getattr(self, split)) is not None}
+        return replace(self, **there)
 
 
 def natural(text: str) -> tuple[tuple[str, int, str], ...]:

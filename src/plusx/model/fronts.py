@@ -59,4 +59,5 @@ def channels_last(network: nn.Module) -> None:
     """Lays 2-D convolutions' weights out as CPU and GPU kernels read them fastest, in place; their values stay."""
     for parameter in network.parameters():
         if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            # Not by contiguous(), which leaves a 1x1 filter's strides alone: they would differ from its gradient's.
+            parameter.data = parameter.data.clone(memory_format=torch.channels_last)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from plusx.errors import PlusxError, WrongUse
+from plusx.errors import WrongUse
+from plusx.model.published import State, read_state
 from plusx.model.resnet import ResNet
 
-State = Mapping[str, Tensor]
 Rules = list[tuple[str, str]]
 
 
@@ -35,7 +33,26 @@ def load_weights(net: ResNet, weights: str, *, name: str = "") -> None:
         WrongUse: `weights` names nothing known, or belongs to another network.
         PlusxError: the file cannot be read, or the library that is asked for is not installed or fails.
     """
-    load_state(net, _read(weights, name), weights)
+    load_state(net, read_state(weights, name), weights)
+
+
+def read_network(weights: str, build: Callable[..., ResNet], *, name: str = "") -> ResNet:
+    """The network that `build` makes, with these weights and as many classes and input channels as they have.
+
+    Weights without a head give a network without a linear one.
+
+    Raises:
+        WrongUse, PlusxError: as `load_weights`.
+    """
+    state = read_state(weights, name)
+    with torch.device("meta"):
+        unfilled = build()
+    rules = FAMILIES[_family(state, weights)](unfilled.spec)
+    head, stem = (state.get(_rename(ours, rules)) for ours in (_HEAD[0], "stem.conv1.weight"))
+    options = {"head": "pool"} if head is None else {"num_classes": head.shape[0]}
+    net = build(**options, **({} if stem is None else {"in_channels": stem.shape[1]}))
+    load_state(net, state, weights)
+    return net
 
 
 def load_state(net: ResNet, state: State, source: str = "the state dict") -> None:
@@ -211,80 +228,3 @@ def _same_shape(ours: torch.Size, theirs: torch.Size) -> bool:
     # A linear layer may be stored as a 1x1 convolution.
     short, long = sorted((tuple(ours), tuple(theirs)), key=len)
     return long == short + (1,) * (len(long) - len(short))
-
-
-def _read(weights: str, name: str) -> State:
-    path = Path(weights)
-    if path.is_file():
-        return _read_file(path)
-    library, _, record = weights.partition("/")
-    if not (record or path.is_dir()) or path.suffix in (".safetensors", ".pth", ".pt", ".bin"):
-        raise WrongUse(f"{weights}: no such file, and not of the form torchvision/NAME, timm/NAME or OWNER/NAME")
-    try:
-        if library == "torchvision":
-            return _from_torchvision(record, name)
-        return _from_timm(record) if library == "timm" else _from_transformers(weights)
-    except PlusxError:
-        raise
-    except Exception as error:
-        # No network, no such name, a hash that does not match: each library says so with errors of its own.
-        raise PlusxError(f"{weights}: it cannot be loaded: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    text, _, _ = str(error).partition("\n")
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
-
-
-def _read_file(path: Path) -> State:
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        # torch's own text advises to read it all the same.
-        raise PlusxError(f"{path}: it holds other things than tensors, which could run code: refused") from error
-    except Exception as error:
-        raise PlusxError(f"{path}: no weights can be read from it: {_first_line(error)}") from error
-    for key in ("state_dict", "model"):
-        state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise PlusxError(f"{path}: it holds no state dict of tensors")
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _from_torchvision(record: str, name: str) -> State:
-    from torchvision.models import get_model_weights
-
-    try:
-        records = get_model_weights(name)
-    except ValueError:
-        raise WrongUse(f"torchvision/{record}: torchvision has no network called {name or 'nothing'}") from None
-    if record not in records.__members__:
-        raise WrongUse(f"torchvision/{record}: torchvision's weights of {name} are {', '.join(records.__members__)}")
-    return records[record].get_state_dict(check_hash=True, weights_only=True, progress=False)
-
-
-def _from_timm(record: str) -> State:
-    try:
-        import timm
-    except ImportError:
-        raise PlusxError(f"timm/{record}: needs timm; pip install 'plusx[hub]'") from None
-    # What does not come from the hub as safetensors comes from a URL, whose hash timm checks if it is told to.
-    timm.models.set_pretrained_check_hash()
-    return timm.create_model(record, pretrained=True).state_dict()
-
-
-def _from_transformers(weights: str) -> State:
-    try:
-        from transformers import ResNetForImageClassification
-    except ImportError:
-        raise PlusxError(f"{weights}: needs transformers; pip install 'plusx[hub]'") from None
-    loaded: Any = ResNetForImageClassification.from_pretrained(weights, use_safetensors=True, output_loading_info=True)
-    net, report = loaded
-    if report["missing_keys"]:
-        # It fills what another network's file lacks with random numbers.
-        raise WrongUse(f"{weights}: weights of another network: it lacks {min(report['missing_keys'])}")
-    return net.state_dict()

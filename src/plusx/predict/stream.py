@@ -27,6 +27,7 @@ class _Spec(Protocol):
 
 def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], top: int = 5) -> Iterator[dict[str, Any]]:
     """One row an input, in order: `path`, `label`, `probability`, `top` (label and probability, best first), `error`.
+    Where an input may have several labels, `labels` lists them and `label` joins them by `|`.
 
     Args:
         archive: the model.
@@ -47,7 +48,7 @@ def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
             if isinstance(example, np.ndarray):
                 yield {"path": path, **next(answers), "error": None}
             else:
-                yield {"path": path, "label": None, "probability": None, "top": None, "error": example}
+                yield {"path": path, **dict.fromkeys(task.answer_keys), "error": example}
 
 
 def _prepared(spec: _Spec, inputs: Iterable[Input]) -> Iterator[list[tuple[Input, np.ndarray | str]]]:

@@ -18,7 +18,8 @@ ROWS_A_GROUP = 4096
 def write_rows(rows: Rows, path: Path) -> None:
     """Writes rows of `predict_stream` as they come, in the format that the ending names: .csv, .jsonl or .parquet.
 
-    In CSV, `top` is one column that holds JSON.
+    In CSV, `top` is one column that holds JSON. Several labels are in `label`, joined by `|`; `labels` lists them in
+    JSON lines only.
 
     Raises:
         WrongUse: another ending.

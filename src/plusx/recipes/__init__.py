@@ -9,12 +9,24 @@ from typing import Any, cast
 from plusx.data.survey import Facts
 from plusx.errors import WrongUse, nearest
 from plusx.recipes.cifar import cifar
+from plusx.recipes.fine_tune import fine_tune
+from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images
+from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.training.recipe import Recipe
 
 RecipeFunction = Callable[[Facts], Recipe]
 
-RECIPES: dict[str, RecipeFunction] = {"images": images, "cifar": cifar}
+RECIPES: dict[str, RecipeFunction] = {
+    "images": images,
+    "fine_tune": fine_tune,
+    "cifar": cifar,
+    "paper2015": paper2015,
+    "paper2015_resnet110": paper2015_resnet110,
+    "imagenet_a1": imagenet_a1,
+    "imagenet_a2": imagenet_a2,
+    "imagenet_a3": imagenet_a3,
+}
 
 
 def find_recipe(name: str) -> RecipeFunction:

@@ -10,11 +10,22 @@ from pydantic import ValidationError
 
 from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
+from plusx.tasks.multilabel import Multilabel
 
-TASKS = {"classify": Classify}
+Task = Classify | Multilabel
+TASKS: dict[str, type[Task]] = {"classify": Classify, "multilabel": Multilabel}
 
 
-def task_from_json(task: Mapping[str, Any]) -> Classify:
+def task_for(multilabel: bool) -> Task:
+    """The task of examples that have one class each, or several labels.
+
+    >>> task_for(multilabel=True)
+    Multilabel(name='multilabel')
+    """
+    return Multilabel() if multilabel else Classify()
+
+
+def task_from_json(task: Mapping[str, Any]) -> Task:
     """The task that an archive's manifest describes.
 
     Raises:

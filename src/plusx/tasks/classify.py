@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict
+
+from plusx.tasks.figures import precision_recall_f1
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,21 +29,27 @@ class Classify(BaseModel):
 
     name: Literal["classify"] = "classify"
 
+    multilabel: ClassVar[bool] = False
+    """Whether an example may have several labels."""
+    answer_keys: ClassVar[tuple[str, ...]] = ("label", "probability", "top")
+
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
         return {"head": "linear", "num_classes": len(classes)}
 
-    def loss(
-        self, outputs: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"], smoothing: float = 0.0
-    ) -> Float[Tensor, ""]:
-        """The mean cross-entropy; `smoothing` is the share of the target spread over all classes (arXiv 1512.00567)."""
+    def losses(
+        self, outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0
+    ) -> Float[Tensor, " batch"]:
+        """Each example's cross-entropy; `smoothing` is the share of the target spread over all classes
+        (arXiv 1512.00567). Targets are classes `(batch,)`, or shares of them `(batch, classes)` that sum to 1."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(outputs, targets, label_smoothing=smoothing)
+        return cross_entropy(outputs, targets, label_smoothing=smoothing, reduction="none")
 
-    def hits(self, outputs: Float[Tensor, "batch classes"], targets: Int[Tensor, " batch"]) -> Int[Tensor, ""]:
-        """How many of a batch are right: what a training's accuracy is counted from."""
-        return (outputs.argmax(1) == targets).sum()
+    def hits(self, outputs: Float[Tensor, "batch classes"], targets: Tensor) -> Int[Tensor, ""]:
+        """How many of a batch are right: what a training's accuracy is counted from. Of shares the largest counts."""
+        classes = targets if targets.ndim == 1 else targets.argmax(1)
+        return (outputs.argmax(1) == classes).sum()
 
     def answers(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
@@ -122,13 +130,9 @@ def calibration_error(probabilities: Float[np.ndarray, "count classes"], targets
 
 
 def _per_class(confusion: Int[np.ndarray, "classes classes"], classes: Sequence[str]) -> list[dict[str, Any]]:
-    right = np.diag(confusion).astype(float)
-    predicted, actual = confusion.sum(axis=0), confusion.sum(axis=1)
-    precision = np.divide(right, predicted, out=np.zeros_like(right), where=predicted > 0)
-    recall = np.divide(right, actual, out=np.zeros_like(right), where=actual > 0)
-    both = precision + recall
-    f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(right), where=both > 0)
+    actual = confusion.sum(axis=1)
+    figures = precision_recall_f1(np.diag(confusion), confusion.sum(axis=0), actual)
     return [
         {"label": label, "count": int(n), "precision": float(p), "recall": float(r), "f1": float(f)}
-        for label, n, p, r, f in zip(classes, actual, precision, recall, f1, strict=True)
+        for label, n, p, r, f in zip(classes, actual, *figures, strict=True)
     ]

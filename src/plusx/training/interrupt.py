@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps, never within one: a half-done update could not be resumed bit-equal."""
+"""Ctrl-C and SIGTERM between two steps, never within one: a half-done update could not be resumed bit-equal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from types import FrameType
 def interrupt_after_step() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl-C was pressed; a second press interrupts at once.
 
-    Outside the main thread, which alone hears signals, it is never pressed.
+    SIGTERM, by which schedulers announce that they will kill, counts as a press, but never as the second. Outside the
+    main thread, which alone hears signals, nothing is ever pressed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -22,12 +23,13 @@ def interrupt_after_step() -> Iterator[Callable[[], bool]]:
 
     def press(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
-        if pressed:
+        if pressed and number == signal.SIGINT:
             raise KeyboardInterrupt
         pressed = True
 
-    before = signal.signal(signal.SIGINT, press)
+    before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,60 +2,63 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
 
 from plusx.data.cache import Prepared
-from plusx.data.loader import Batch, Loader, in_order
-from plusx.errors import PlusxError
-from plusx.tasks.classify import Classify
-from plusx.training.checkpoint import load_latest, save_checkpoint
+from plusx.data.loader import Loader
+from plusx.errors import PlusxError, WrongUse
+from plusx.tasks import Task
+from plusx.training.checkpoint import due_after_s, load_latest, save_checkpoint
+from plusx.training.criterion import Goal
+from plusx.training.distributed import World
+from plusx.training.feed import build_loader
 from plusx.training.interrupt import interrupt_after_step
 from plusx.training.recipe import Recipe
 from plusx.training.run import RunFolder
+from plusx.training.start import begin_from, stored_start
 from plusx.training.state import Best, State, Tally
+from plusx.training.step import NotFinite, Outcome, score, train_step
 from plusx.training.watch import Epoch, Step, Watcher
-
-# torch's generator is set anew for each step, so that dropout needs no stored state; the constant keeps the steps'
-# seeds apart from the seed of the first weights.
-STEP_SEED = 0x9E3779B9
 
 
 @dataclass(frozen=True)
 class Job:
     """One training, whole: what to do, on what, and where it is kept.
 
-    `checkpoint_every_s` changes how much a kill can cost, never the result.
+    `checkpoint_every_s` changes how much a kill can cost, never the result; None leaves it to what a checkpoint costs.
+    Every process of `world` has the same job; the one that leads writes the run's files and tells the watcher.
     """
 
     recipe: Recipe
-    task: Classify
+    task: Task
     classes: Sequence[str]
     train: Prepared
     val: Prepared
     run: RunFolder
     device: torch.device
     watcher: Watcher
-    checkpoint_every_s: float = 30.0
+    checkpoint_every_s: float | None = 30.0
+    world: World = field(default_factory=World)
 
 
 def fit(job: Job) -> State:
     """Trains from the run's last checkpoint, or from the start, to the end; gives the state with the final weights.
 
     Raises:
-        PlusxError: the loss is no longer finite; a checkpoint cannot be written.
+        WrongUse: there are more processes than a batch can be shared by.
+        PlusxError: the loss is no longer finite; a checkpoint cannot be written; the processes do not see the same one.
         KeyboardInterrupt: Ctrl-C was pressed; a checkpoint was written after the step under way.
     """
-    state = State(job.recipe, job.task.network_options(job.classes), job.device)
+    state = State(job.recipe, job.task.network_options(job.classes), job.device, job.world)
     _continue(job, state)
     with interrupt_after_step() as interrupted:
         _run(job, state, interrupted)
-    save_checkpoint(job.run.checkpoints, state.checkpoint())
+    _save(job, state)
     if state.best.weights is not None:
         state.network.load_state_dict(state.best.weights)
     elif state.average is not None:
@@ -64,82 +67,73 @@ def fit(job: Job) -> State:
 
 
 def _continue(job: Job, state: State) -> None:
+    # The leader first: it sets damaged checkpoints aside.
+    led_to = job.world.told(lambda: str(_restore(job, state)))
+    if not job.world.leads and str(_restore(job, state)) != led_to:
+        raise PlusxError(
+            f"{job.run.path}: process {job.world.rank} finds the checkpoint of step {state.step}, process 0 that of "
+            f"step {led_to}; --out must be a folder that all machines share"
+        )
+    if job.world.leads:
+        job.run.keep_metrics(up_to_step=state.step)
+
+
+def _restore(job: Job, state: State) -> int:
     checkpoint, damaged = load_latest(job.run.checkpoints)
     for line in damaged:
         job.watcher.note(line)
     if checkpoint is not None:
         state.restore(checkpoint)
         job.watcher.note(f"resumed after step {state.step}")
-    job.run.keep_metrics(up_to_step=state.step)
+    elif (start := stored_start(job.run)) is not None:
+        job.watcher.note(begin_from(start, state, job.classes))
+    return state.step
 
 
 def _run(job: Job, state: State, interrupted: Callable[[], bool]) -> None:
     recipe = job.recipe
-    steps = recipe.steps(len(job.train))
-    loader = Loader(job.train, recipe.batch_size, recipe.seed, recipe.augment, device=str(job.device))
+    goal = Goal.of(recipe, job.task, job.train)
+    loader = _loader(job)
     clock = _Clock(state.step)
     if _stopped_early(recipe, state, len(job.train)):
         return
-    for batch in loader.stream(state.step, steps):
+    for batch in loader.stream(state.step, goal.steps):
         try:
-            loss, hits = train_step(state, batch, recipe, job.task, steps)
+            outcome = train_step(state, batch, goal, interrupted)
         except NotFinite as error:
             raise _stopped_at(job, state, error) from error
-        state.tally.loss += loss * len(batch.targets)
-        state.tally.hits += hits
-        state.tally.seen += len(batch.targets)
-        progress = clock.step(job, state, steps, loss)
-        if _ends_epoch(state.step, recipe.batch_size, len(job.train)) or state.step == steps:
-            _finish_epoch(job, state, clock, steps)
+        state.tally.add(outcome.loss, outcome.hits, recipe.batch_size)
+        progress = clock.step(job, state, goal.steps, outcome)
+        if _validates(recipe, state, len(job.train)) or state.step == goal.steps:
+            _finish_epoch(job, state, clock, goal.steps)
             if _stopped_early(recipe, state, len(job.train)):
                 return
-        if clock.since_checkpoint_s() >= job.checkpoint_every_s:
-            save_checkpoint(job.run.checkpoints, state.checkpoint())
-            clock.checkpointed()
+        if clock.checkpoint_is_due(job.checkpoint_every_s):
+            with clock.checkpointing():
+                _save(job, state)
         job.watcher.stepped(progress)
-        if interrupted():
-            save_checkpoint(job.run.checkpoints, state.checkpoint())
+        if outcome.stop:
+            _save(job, state)
             job.watcher.note(f"stopped after step {state.step}; --out {job.run.path} --resume goes on")
+            # A launcher ends the others as soon as one has left.
+            job.world.meet()
             raise KeyboardInterrupt
 
 
-def train_step(state: State, batch: Batch, recipe: Recipe, task: Classify, steps: int) -> tuple[float, int]:
-    """One optimiser step of `steps`, in place; the batch's mean loss and its hits.
-
-    Raises:
-        NotFinite: the loss or the gradient is infinite or no number; nothing was updated.
-    """
-    torch.manual_seed(recipe.seed * STEP_SEED + state.step)
-    rate = recipe.optimizer.lr * recipe.schedule.factor(state.step / steps)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.network.train()
-    with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        outputs = state.network(batch.inputs)
-        loss = task.loss(outputs.float(), batch.targets, recipe.label_smoothing)
-    state.optimizer.zero_grad()
-    loss.backward()
-    length = _clip(state.network, recipe.clip_norm)
-    value = loss.item()
-    if not math.isfinite(value):
-        raise NotFinite(f"the loss is {value}")
-    if not math.isfinite(length):
-        raise NotFinite(f"the gradient's length is {length}")
-    state.optimizer.step()
-    if state.average is not None:
-        state.average.update(state.network, state.step)
-    state.step += 1
-    return value, int(task.hits(outputs, batch.targets))
+def _loader(job: Job) -> Loader:
+    recipe = job.recipe
+    # In pairs, so that the examples that are mixed with one another are in one process.
+    part = job.world.share(recipe.batch_size, unit=2)
+    if recipe.batch_size < 2 * job.world.size:
+        raise WrongUse(
+            f"--set batch_size={recipe.batch_size}: too few for {job.world.size} processes; each needs two examples"
+        )
+    return build_loader(recipe, job.train, job.device, part)
 
 
-class NotFinite(ArithmeticError):
-    """A step whose loss or gradient is infinite or no number."""
-
-
-def _clip(network: nn.Module, clip_norm: float | None) -> float:
-    if clip_norm is None:
-        return 0.0
-    return float(nn.utils.clip_grad_norm_(network.parameters(), clip_norm))
+def _save(job: Job, state: State) -> None:
+    if job.world.leads:
+        save_checkpoint(job.run.checkpoints, state.checkpoint())
 
 
 def _stopped_at(job: Job, state: State, error: NotFinite) -> PlusxError:
@@ -152,12 +146,13 @@ def _stopped_at(job: Job, state: State, error: NotFinite) -> PlusxError:
     )
 
 
-def _ends_epoch(steps_done: int, batch_size: int, count: int) -> bool:
-    return steps_done * batch_size // count > (steps_done - 1) * batch_size // count
+def _validates(recipe: Recipe, state: State, count: int) -> bool:
+    every = recipe.validate_every * count
+    return state.step * recipe.batch_size // every > (state.step - 1) * recipe.batch_size // every
 
 
 def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
-    loss, accuracy = score(state.evaluated(), job.task, job.val, job.device)
+    loss, accuracy = score(state.evaluated(), job.task, job.val, job.device, job.world)
     tally = state.tally
     row = Epoch(
         epoch=job.recipe.epochs if state.step == steps else _epochs_done(job.recipe, state, len(job.train)),
@@ -174,7 +169,8 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
     if job.recipe.patience is not None and loss < state.best.loss:
         weights = state.average.state if state.average else state.network.state_dict()
         state.best = Best(loss, row.epoch, {name: tensor.clone() for name, tensor in weights.items()})
-    job.run.append_metrics(row)
+    if job.world.leads:
+        job.run.append_metrics(row)
     job.watcher.finished_epoch(row, job.recipe.epochs)
 
 
@@ -187,44 +183,37 @@ def _epochs_done(recipe: Recipe, state: State, count: int) -> int:
     return state.step * recipe.batch_size // count
 
 
-@torch.inference_mode()
-def score(network: nn.Module, task: Classify, prepared: Prepared, device: torch.device) -> tuple[float, float]:
-    """The mean loss and the accuracy of a network in evaluation mode over all examples."""
-    loss = torch.zeros((), dtype=torch.float64)
-    hits = 0
-    for batch in in_order(prepared, 512, device=str(device)):
-        outputs: Tensor = network(batch.inputs).float()
-        loss += float(task.loss(outputs, batch.targets)) * len(batch.targets)
-        hits += int(task.hits(outputs, batch.targets))
-    return float(loss) / len(prepared), hits / len(prepared)
-
-
 class _Clock:
     """Times of this process; a resumed run's begin anew."""
 
     def __init__(self, first_step: int):
         self._first_step = first_step
         self._began = self._checkpointed = time.monotonic()
+        self._cost_s = 0.0
 
     def elapsed_s(self) -> float:
         return time.monotonic() - self._began
 
-    def since_checkpoint_s(self) -> float:
-        return time.monotonic() - self._checkpointed
+    def checkpoint_is_due(self, every_s: float | None) -> bool:
+        return time.monotonic() - self._checkpointed >= due_after_s(every_s, self._cost_s)
 
-    def checkpointed(self) -> None:
+    @contextmanager
+    def checkpointing(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
         self._checkpointed = time.monotonic()
+        self._cost_s = self._checkpointed - began
 
     def samples_per_s(self, job: Job, state: State) -> float:
         return (state.step - self._first_step) * job.recipe.batch_size / self.elapsed_s()
 
-    def step(self, job: Job, state: State, steps: int, loss: float) -> Step:
+    def step(self, job: Job, state: State, steps: int, outcome: Outcome) -> Step:
         per_s = self.samples_per_s(job, state)
         return Step(
             step=state.step,
             steps=steps,
             epoch=state.step * job.recipe.batch_size / len(job.train),
-            loss=loss,
+            loss=outcome.loss,
             accuracy=state.tally.hits / state.tally.seen,
             samples_per_s=per_s,
             remaining_s=(steps - state.step) * job.recipe.batch_size / per_s,

@@ -5,49 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt, ValidationError
 
 from plusx.data.augment import Augmentation
 from plusx.data.files import atomic_write
 from plusx.data.image import ImageSpec
+from plusx.data.mix import Mix
 from plusx.data.modalities import Preprocessing, Spec
 from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
 from plusx.training.schedule import Schedule
 
-Share = Annotated[float, Field(ge=0, le=1)]
+__all__ = [
+    "AdamW",
+    "Lamb",
+    "Muon",
+    "Optimizer",
+    "Recipe",
+    "Sgd",
+    "changed",
+    "read_recipe",
+    "write_recipe",
+]
 
 
-class Part(BaseModel):
-    """A frozen part of a recipe that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sgd(Part):
-    """Stochastic gradient descent with Nesterov's momentum. `lr` is the schedule's peak."""
-
-    name: Literal["sgd"] = "sgd"
-    lr: PositiveFloat = 0.1
-    momentum: Share = 0.9
-    weight_decay: float = Field(default=5e-4, ge=0)
-
-
-class AdamW(Part):
-    """Adam with decoupled weight decay (arXiv 1711.05101). `lr` is the schedule's peak."""
-
-    name: Literal["adamw"] = "adamw"
-    lr: PositiveFloat = 1e-3
-    betas: tuple[Share, Share] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.05, ge=0)
-
-
-Optimizer = Annotated[Sgd | AdamW, Field(discriminator="name")]
-
-
-class Recipe(Part):
+class Recipe(BaseModel, frozen=True, extra="forbid"):
     """What a training does. `reasons` says of each automatic choice why it was made.
 
     >>> recipe = Recipe(model="resnet8", preprocessing=ImageSpec(height=8, width=8, channels=1, mean=(0,), std=(1,)))
@@ -65,13 +50,27 @@ class Recipe(Part):
         description="height and width of training pictures before a crop; null: the preprocessing's",
     )
     augment: tuple[Augmentation, ...] = ()
+    mix: Mix | None = Field(default=None, description="what makes one example of two: mixup, CutMix")
     batch_size: PositiveInt = 64
     epochs: PositiveFloat = 10
     optimizer: Optimizer = Sgd()
     schedule: Schedule = Field(default_factory=Schedule)
+    loss: Literal["cross_entropy", "binary"] = Field(
+        default="cross_entropy", description="binary: each class for itself (arXiv 2110.00476, section 3.1)"
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    balance: Literal["none", "sampling", "weights", "logits"] = Field(
+        default="none", description="what makes up for classes of unequal size; see training/criterion.py"
+    )
+    repeats: PositiveInt = Field(default=1, description="how often an example comes, augmented anew (arXiv 2105.13343)")
+    frozen: int = Field(default=0, ge=0, description="stages, counted from the stem, that do not learn")
+    rate_decay: float = Field(
+        default=1.0, gt=0, le=1, description="each stage's rate, as a share of the next one's (arXiv 1801.06146)"
+    )
+    sync_norm: bool = Field(default=False, description="batch normalisation over all processes' examples together")
     clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
     average: float | None = Field(default=None, gt=0, lt=1, description="decay of the weights' moving average (EMA)")
+    validate_every: PositiveFloat = Field(default=1, description="epochs between two validations; one ends the run")
     patience: PositiveInt | None = Field(
         default=None,
         description="stop after so many epochs without a better validation; keep the best. null: never",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from plusx.data.files import atomic_write, only_owner
+from plusx.data.files import PARTIAL, atomic_write, only_owner
 from plusx.errors import PlusxError, WrongUse
 from plusx.training.watch import Epoch
 
@@ -29,6 +29,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.skipped = path / "skipped.csv"
         self.splits = path / "splits.csv"
+        self.start = path / "start.safetensors"
         self.checkpoints = path / "checkpoints"
 
     def check_free(self) -> None:
@@ -39,6 +40,15 @@ class RunFolder:
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise WrongUse(f"--out {self.path}: something is there already; give --resume, or a new folder")
+
+    def begun(self) -> bool:
+        """Whether the folder holds a run: run.json is the last file that a beginning writes."""
+        return self.about.exists()
+
+    def clear_beginning(self) -> None:
+        """Deletes what a beginning that was killed left in a folder without a run."""
+        for path in (self.recipe, self.splits, self.start, *self.path.glob(f".*{PARTIAL}")):
+            path.unlink(missing_ok=True)
 
     def claim(self) -> None:
         """Makes the folder for a new run.

@@ -14,8 +14,11 @@ from plusx.model.fronts import channels_last, with_front
 from plusx.model.zoo import ZOO
 from plusx.training.average import Average
 from plusx.training.checkpoint import Checkpoint
+from plusx.training.distributed import World
+from plusx.training.groups import freeze
 from plusx.training.optim import build_optimizer
 from plusx.training.recipe import Recipe
+from plusx.training.sync_norm import synchronise_norms
 
 
 @dataclass
@@ -25,6 +28,12 @@ class Tally:
     loss: float = 0.0
     hits: int = 0
     seen: int = 0
+
+    def add(self, loss: float, hits: int, count: int) -> None:
+        """Counts a batch of `count` examples with this mean loss."""
+        self.loss += loss * count
+        self.hits += hits
+        self.seen += count
 
 
 @dataclass
@@ -43,28 +52,46 @@ class State:
         recipe: decides the network, its first weights (by the seed) and the optimiser.
         network_options: what the task asks of the network, such as its number of classes.
         device: where the training runs.
+        world: the processes that share each batch. `learner` is the network as they train it together.
     """
 
-    def __init__(self, recipe: Recipe, network_options: Mapping[str, Any], device: torch.device):
+    def __init__(
+        self, recipe: Recipe, network_options: Mapping[str, Any], device: torch.device, world: World | None = None
+    ):
+        self.world = world or World()
         torch.manual_seed(recipe.seed)
         in_channels = recipe.preprocessing.shape[0]
         self.net = ZOO[recipe.model](**{"in_channels": in_channels, **recipe.model_options, **network_options})
         self.network = with_front(recipe.preprocessing.model_dump(mode="json"), self.net).to(device)
         if recipe.channels_last:
             channels_last(self.network)
-        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        if recipe.sync_norm and self.world.size > 1:
+            synchronise_norms(self.network)
+        self._frozen = recipe.frozen
+        freeze(self.network, recipe.frozen)
+        self.learner = self.world.replicate(self.network)
+        self.optimizer = build_optimizer(self.network, recipe.optimizer, recipe.rate_decay)
         self.average = Average(self.network, recipe.average) if recipe.average else None
         self.step = 0
         self.tally = Tally()
         self.best = Best()
 
+    def train(self) -> None:
+        """Puts the network into training mode, but for its frozen stages."""
+        self.network.train()
+        freeze(self.network, self._frozen)
+
     def evaluated(self) -> nn.Module:
-        """The network as it would answer now: the averaged one where there is an average. In evaluation mode."""
-        if self.average is None:
-            return self.network.eval()
-        averaged = deepcopy(self.network)
-        averaged.load_state_dict(self.average.state)
-        return averaged.eval()
+        """The network as it would answer now: the averaged one where there is an average. In evaluation mode.
+
+        It is the same in all processes, of which each has seen its own part of the batches.
+        """
+        network = self.network
+        if self.average is not None:
+            network = deepcopy(self.network)
+            network.load_state_dict(self.average.state)
+        self.world.follow(network)
+        return network.eval()
 
     def checkpoint(self) -> Checkpoint:
         """All of it, by name."""

@@ -18,14 +18,14 @@ from plusx.archive import Archive, Golden, Manifest, read_archive, write_archive
 from plusx.engines.golden import check_golden
 from plusx.engines.torch import TorchEngine
 from plusx.model.resnet import ResNet
-from plusx.tasks.classify import Classify
+from plusx.tasks import Task
 from plusx.training.recipe import Recipe
 
 GOLDEN_COUNT = 4
 
 
 def build_archive(
-    net: ResNet, recipe: Recipe, task: Classify, classes: Sequence[str], provenance: Mapping[str, Any]
+    net: ResNet, recipe: Recipe, task: Task, classes: Sequence[str], provenance: Mapping[str, Any]
 ) -> Archive:
     """The archive of a trained network, in memory. Its golden outputs are those of the archive's own network."""
     manifest = Manifest(

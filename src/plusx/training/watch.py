@@ -64,3 +64,34 @@ class Silent:
 
     def finished_epoch(self, epoch: Epoch, epochs: float) -> None:
         pass
+
+
+class Both:
+    """Tells two watchers the same, the first one first.
+
+    >>> class Said(Silent):
+    ...     def note(self, text: str) -> None:
+    ...         print(text)
+    >>> Both(Said(), Said()).note("resumed after step 7")
+    resumed after step 7
+    resumed after step 7
+    """
+
+    def __init__(self, first: Watcher, second: Watcher):
+        self._watchers = (first, second)
+
+    def note(self, text: str) -> None:
+        for watcher in self._watchers:
+            watcher.note(text)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        for watcher in self._watchers:
+            watcher.preparing(what, done, total)
+
+    def stepped(self, step: Step) -> None:
+        for watcher in self._watchers:
+            watcher.stepped(step)
+
+    def finished_epoch(self, epoch: Epoch, epochs: float) -> None:
+        for watcher in self._watchers:
+            watcher.finished_epoch(epoch, epochs)

@@ -1,19 +1,15 @@
-"""Augmentation of whole batches: pure functions of uint8 pictures and of random numbers that the caller draws.
-
-Each works on any device, without a loop over samples, and keeps the memory format. `u` holds each sample's own
-numbers in [0, 1), so that what happens to a sample does not depend on its neighbours in the batch.
-"""
+"""Mirrored, moved by whole pixels, and cropped."""
 
 import math
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32
 from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional
 
-Pixels = UInt8[Tensor, "batch channels height width"]
+from plusx.data.augment.pixels import Fill, Pixels, Share, between, laid_out_like, to_levels
 
 
 def flip(pixels: Pixels, u: Float32[Tensor, "batch 1"], probability: float = 0.5) -> Pixels:
@@ -26,7 +22,7 @@ def flip(pixels: Pixels, u: Float32[Tensor, "batch 1"], probability: float = 0.5
     return torch.where((u[:, 0] < probability)[:, None, None, None], pixels.flip(3), pixels)
 
 
-def shift(pixels: Pixels, u: Float32[Tensor, "batch 2"], reach: int, fill: int | Literal["edge"] = "edge") -> Pixels:
+def shift(pixels: Pixels, u: Float32[Tensor, "batch 2"], reach: int, fill: Fill = "edge") -> Pixels:
     """Moves each picture by whole pixels, from -reach to reach, down by u[:, 0] and right by u[:, 1].
 
     What comes in at the border is the border's own pixels repeated ("edge": right for digits on any plain
@@ -47,7 +43,7 @@ def shift(pixels: Pixels, u: Float32[Tensor, "batch 2"], reach: int, fill: int |
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     start = 2 * reach - (u * (2 * reach + 1)).long()
     each = torch.arange(len(pixels), device=pixels.device)
-    return _laid_out_like(pixels, windows[each, :, start[:, 0], start[:, 1]])
+    return laid_out_like(pixels, windows[each, :, start[:, 0], start[:, 1]])
 
 
 def crop(
@@ -65,9 +61,8 @@ def crop(
     """
     height, width = pixels.shape[2:]
     out_height, out_width = size or (height, width)
-    area = (scale[0] + (scale[1] - scale[0]) * u[:, 0]) * height * width
-    low, high = math.log(ratio[0]), math.log(ratio[1])
-    aspect = torch.exp(low + (high - low) * u[:, 1])
+    area = between(u[:, 0], *scale) * height * width
+    aspect = torch.exp(between(u[:, 1], math.log(ratio[0]), math.log(ratio[1])))
     down = ((area / aspect).sqrt() / height).clamp(max=1)  # as shares of the picture's sides
     across = ((area * aspect).sqrt() / width).clamp(max=1)
     zero = torch.zeros_like(down)
@@ -76,30 +71,7 @@ def crop(
     theta = torch.stack([across, zero, from_left, zero, down, from_top], 1).view(-1, 2, 3)
     grid = functional.affine_grid(theta, [len(pixels), pixels.shape[1], out_height, out_width], align_corners=False)
     sampled = functional.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return _laid_out_like(pixels, sampled.round_().clamp_(0, 255).to(torch.uint8))
-
-
-def cutout(pixels: Pixels, u: Float32[Tensor, "batch 2"], size: int, fill: int = 127) -> Pixels:
-    """Covers a square of `size` pixels with the grey level `fill`; its middle lies anywhere in the picture.
-
-    The square may stick out, as in DeVries and Taylor, 2017 (arXiv 1708.04552), so that borders are covered as
-    often as the rest.
-    """
-    rows = _covered(pixels.shape[2], u[:, 0], size)
-    columns = _covered(pixels.shape[3], u[:, 1], size)
-    # In a clone, because masked_fill alone forgets the memory format.
-    return pixels.clone().masked_fill_(rows[:, None, :, None] & columns[:, None, None, :], fill)
-
-
-def _covered(length: int, u: Float32[Tensor, " batch"], size: int) -> Bool[Tensor, "batch length"]:
-    start = (u * length).long()[:, None] - size // 2
-    place = torch.arange(length, device=u.device)
-    return (place >= start) & (place < start + size)
-
-
-def _laid_out_like(before: Tensor, after: Tensor) -> Tensor:
-    channels_last = before.is_contiguous(memory_format=torch.channels_last)
-    return after.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    return to_levels(sampled, like=pixels)
 
 
 class Flip(BaseModel, frozen=True, extra="forbid"):
@@ -107,7 +79,7 @@ class Flip(BaseModel, frozen=True, extra="forbid"):
 
     draws: ClassVar[int] = 1
     name: Literal["flip"] = "flip"
-    probability: float = Field(default=0.5, ge=0, le=1)
+    probability: Share = 0.5
 
     def __call__(self, pixels: Pixels, u: Float32[Tensor, "batch 1"]) -> Pixels:
         return flip(pixels, u, self.probability)
@@ -119,7 +91,7 @@ class Shift(BaseModel, frozen=True, extra="forbid"):
     draws: ClassVar[int] = 2
     name: Literal["shift"] = "shift"
     reach: int = Field(default=2, ge=0)
-    fill: Annotated[int, Field(ge=0, le=255)] | Literal["edge"] = "edge"
+    fill: Fill = "edge"
 
     def __call__(self, pixels: Pixels, u: Float32[Tensor, "batch 2"]) -> Pixels:
         return shift(pixels, u, self.reach, self.fill)
@@ -138,21 +110,3 @@ class Crop(BaseModel, frozen=True, extra="forbid"):
     def __call__(self, pixels: Pixels, u: Float32[Tensor, "batch 4"]) -> Pixels:
         size = (self.height or pixels.shape[2], self.width or pixels.shape[3])
         return crop(pixels, u, self.scale, self.ratio, size)
-
-
-class Cutout(BaseModel, frozen=True, extra="forbid"):
-    """Covers a square; 8 for pictures of 28 to 32 pixels."""
-
-    draws: ClassVar[int] = 2
-    name: Literal["cutout"] = "cutout"
-    size: int = Field(default=8, ge=1)
-    fill: int = Field(default=127, ge=0, le=255)
-
-    def __call__(self, pixels: Pixels, u: Float32[Tensor, "batch 2"]) -> Pixels:
-        return cutout(pixels, u, self.size, self.fill)
-
-
-AUGMENTATIONS = {"flip": Flip, "shift": Shift, "crop": Crop, "cutout": Cutout}
-
-Augmentation = Annotated[Flip | Shift | Crop | Cutout, Field(discriminator="name")]
-"""Any of them in a recipe, told apart by `name`."""

@@ -1,0 +1,103 @@
+"""What a training minimises: the task's loss of each example, made up for classes of unequal size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from plusx.data.cache import Prepared
+from plusx.errors import WrongUse
+from plusx.tasks import Task
+from plusx.training.recipe import Recipe
+
+Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
+"""(outputs, targets) -> the loss of each example. Targets are classes `(batch,)` or shares `(batch, classes)`."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a training step needs to know beside its batch: recipe, task, losses, and how many steps come."""
+
+    recipe: Recipe
+    task: Task
+    losses: Losses
+    steps: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, task: Task, train: Prepared) -> Goal:
+        """The goal of a training on these examples.
+
+        Raises:
+            WrongUse: the recipe balances classes, and the examples have several each.
+        """
+        return cls(
+            recipe, task, build_losses(recipe, task, train.targets, len(train.classes)), recipe.steps(len(train))
+        )
+
+
+def build_losses(recipe: Recipe, task: Task, targets: Int[np.ndarray, " count"], classes: int) -> Losses:
+    """The recipe's loss, with what its `balance` asks for.
+
+    Raises:
+        WrongUse: the recipe balances classes, and the examples have several each.
+    """
+    base = partial(binary if recipe.loss == "binary" else task.losses, smoothing=recipe.label_smoothing)
+    if recipe.balance == "none":
+        return base
+    if targets.ndim > 1:
+        raise WrongUse(f"--balance {recipe.balance}: examples with several labels cannot be balanced; use none")
+    counts = np.bincount(targets, minlength=classes)
+    if recipe.balance == "weights":
+        return partial(weighted, base, torch.from_numpy(class_weights(counts)))
+    if recipe.balance == "logits":
+        return partial(adjusted, base, torch.from_numpy(log_priors(counts)))
+    return base
+
+
+def binary(outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0) -> Float[Tensor, " batch"]:
+    """Binary cross-entropy of every class for itself, its mean over classes (arXiv 2110.00476, section 3.1).
+
+    >>> binary(torch.zeros(1, 4), torch.tensor([2])).item() == torch.tensor(2.0).log().item()
+    True
+    """
+    if targets.ndim == 1:
+        targets = functional.one_hot(targets, outputs.shape[1])
+    shares = targets.to(outputs.dtype) * (1 - smoothing) + smoothing / outputs.shape[1]
+    return functional.binary_cross_entropy_with_logits(outputs, shares, reduction="none").mean(dim=1)
+
+
+def weighted(losses: Losses, weights: Float[Tensor, " classes"], outputs: Tensor, targets: Tensor) -> Tensor:
+    """Each example's loss times its class's weight; of several classes, by their shares."""
+    weights = weights.to(outputs.device, outputs.dtype)
+    return losses(outputs, targets) * (weights[targets] if targets.ndim == 1 else targets.to(weights.dtype) @ weights)
+
+
+def adjusted(losses: Losses, log_prior: Float[Tensor, " classes"], outputs: Tensor, targets: Tensor) -> Tensor:
+    """The losses of logits to which the classes' log priors were added (arXiv 2007.07314, equation 10).
+
+    The network then learns logits without the priors, whose likeliest class has the smallest balanced error.
+    """
+    return losses(outputs + log_prior.to(outputs.device, outputs.dtype), targets)
+
+
+def class_weights(counts: Int[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
+    """Weights in inverse proportion to the classes' counts, whose mean over the examples is 1; 0 for an empty class.
+
+    >>> class_weights(np.array([30, 10]))
+    array([0.66666667, 2.        ])
+    """
+    present = counts > 0
+    return np.divide(counts.sum(), counts * present.sum(), out=np.zeros(len(counts)), where=present)
+
+
+def log_priors(counts: Int[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
+    """Logarithms of the classes' shares; an empty class counts as half an example."""
+    filled = np.maximum(counts, 0.5)
+    return np.log(filled / filled.sum())

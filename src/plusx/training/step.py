@@ -1,0 +1,93 @@
+"""One optimiser step, and the scores of a network: what the loop repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from plusx.data.cache import Prepared
+from plusx.data.loader import Batch, in_order
+from plusx.tasks import Task
+from plusx.training.criterion import Goal
+from plusx.training.distributed import World
+from plusx.training.state import State
+
+# torch's generator is set anew for each step, so that dropout needs no stored state; the constants keep the steps'
+# seeds apart from the seed of the first weights, and the processes' from one another.
+STEP_SEED = 0x9E3779B9
+RANK_SEED = 0xBF58476D1CE4E5B9
+# Processes share a set in such units, so that each unit's outputs have the same bits however many they are.
+SCORED_AT_ONCE = 128
+
+
+class NotFinite(ArithmeticError):
+    """A step whose loss or gradient is infinite or no number."""
+
+
+class Outcome(NamedTuple):
+    """What came of a step, over all processes: the batch's mean loss, its hits, and whether one was asked to stop."""
+
+    loss: float
+    hits: int
+    stop: bool
+
+
+def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[], bool] = lambda: False) -> Outcome:
+    """One optimiser step, in place. `batch` is this process's part of the recipe's batch.
+
+    Raises:
+        NotFinite: the loss or the gradient is infinite or no number, in any process; nothing was updated.
+    """
+    recipe, world = goal.recipe, state.world
+    torch.manual_seed((recipe.seed * STEP_SEED + state.step + world.rank * RANK_SEED) % 2**64)
+    factor = recipe.schedule.factor(state.step / goal.steps)
+    for group in state.optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+    state.train()
+    with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        outputs = state.learner(batch.inputs)
+    loss = goal.losses(outputs.float(), batch.targets).sum()
+    state.optimizer.zero_grad()
+    # The gradients are averaged over the processes: so they are those of the whole batch's mean, however it is shared.
+    (loss / (recipe.batch_size / world.size)).backward()
+    length = _clip(state.network, recipe.clip_norm)
+    # One exchange a step for all that the processes must agree on.
+    total, hits, stops = world.sum(loss.detach(), goal.task.hits(outputs, batch.targets), asked_to_stop())
+    mean = total / recipe.batch_size
+    if not math.isfinite(mean):
+        raise NotFinite(f"the loss is {mean}")
+    if not math.isfinite(length):
+        raise NotFinite(f"the gradient's length is {length}")
+    state.optimizer.step()
+    if state.average is not None:
+        state.average.update(state.network, state.step)
+    state.step += 1
+    return Outcome(mean, int(hits), stops > 0)
+
+
+def _clip(network: nn.Module, clip_norm: float | None) -> float:
+    if clip_norm is None:
+        return 0.0
+    return float(nn.utils.clip_grad_norm_(network.parameters(), clip_norm))
+
+
+@torch.inference_mode()
+def score(
+    network: nn.Module, task: Task, prepared: Prepared, device: torch.device, world: World | None = None
+) -> tuple[float, float]:
+    """The mean loss and the accuracy of a network in evaluation mode over all examples, shared by the processes."""
+    world = world or World()
+    part = prepared.take(np.arange(len(prepared))[world.share(len(prepared), unit=SCORED_AT_ONCE)])
+    loss = torch.zeros((), dtype=torch.float64)
+    hits = 0
+    for batch in in_order(part, SCORED_AT_ONCE, device=str(device)):
+        outputs: Tensor = network(batch.inputs).float()
+        loss += float(task.losses(outputs, batch.targets).sum())
+        hits += int(task.hits(outputs, batch.targets))
+    loss, hits = world.sum(loss, hits)
+    return loss / len(prepared), hits / len(prepared)
