@@ -85,7 +85,7 @@ def test_it_learns(tmp_path: Path) -> None:
 def test_a_checkpoint_falls_due_by_time(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(job(tmp_path, recipe(), StopAt(5), checkpoint_every_s=0))
-    assert [path.name for path in checkpoint_paths(tmp_path / "checkpoints")] == ["step-0000000004", "step-0000000005"]
+    assert [path.name for path in checkpoint_paths(tmp_path / "checkpoints")] == ["step-0000000005", "step-0000000006"]
 
 
 def test_a_loss_that_is_no_number_stops_before_the_update(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_a_loss_that_is_no_number_stops_before_the_update(tmp_path: Path) -> Non
         fit(job(tmp_path, recipe(), StopAt(4)))
     wild = job(tmp_path, recipe(optimizer=Sgd(lr=1e30), clip_norm=None, average=None))
     with pytest.raises(
-        PlusxError, match=r"in the batch of step \d+ .*last good checkpoint is of step 4.*optimizer.lr="
+        PlusxError, match=r"in the batch of step \d+ .*last good checkpoint is of step 5.*optimizer.lr="
     ):
         fit(wild)
     last, _ = load_latest(tmp_path / "checkpoints")
     assert last is not None
-    assert last.step == 4
+    assert last.step == 5
     assert all(torch.isfinite(tensor).all() for name, tensor in last.tensors.items() if tensor.is_floating_point())
 
 

@@ -18,6 +18,9 @@ from plusx.training.checkpoint import load_latest
 
 SMALL = ["--set", "model_options.num_filters=8", "--set", "average=0.9", "--checkpoint-every", "0"]
 
+# Each starts several processes, which takes minutes together on two cores.
+pytestmark = pytest.mark.slow
+
 
 def torchrun(processes: int, *arguments: str, restarts: int = 0) -> subprocess.Popen[str]:
     # The launcher itself warns of what is no fault of ours; its workers must not warn.

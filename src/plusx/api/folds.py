@@ -29,7 +29,7 @@ from plusx.evaluate.scores import all_outputs
 from plusx.tasks import task_for
 from plusx.tasks.classify import softmax
 from plusx.tasks.multilabel import sigmoid
-from plusx.training.distributed import leads, restarts
+from plusx.training.launched import leads, restarts
 from plusx.training.run import RunFolder
 from plusx.training.watch import Silent, Watcher
 

@@ -23,7 +23,8 @@ from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
 from plusx.evaluate.scores import evaluate
 from plusx.tasks import task_for
-from plusx.training.distributed import World, joined, may_restart, restarts
+from plusx.training.distributed import World, joined
+from plusx.training.launched import may_restart, restarts
 from plusx.training.loop import Job, fit
 from plusx.training.range_test import with_found_lr
 from plusx.training.recipe import Recipe, write_recipe

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from plusx.cli.output import percent
-from plusx.training.distributed import leads
+from plusx.training.launched import leads
 from plusx.training.watch import Epoch, Silent, Step, Watcher
 
 

@@ -88,7 +88,7 @@ def train(
     from plusx.api.train import train as train_once
     from plusx.cli.progress import watching
     from plusx.training.budget import seconds_of
-    from plusx.training.distributed import leads
+    from plusx.training.launched import leads
 
     work = train_once if folds is None else partial(cross_validate, folds=folds)
     with watching() as watcher:

@@ -35,7 +35,7 @@ def affordable_epochs(recipe: Recipe, speed: Speed, left_s: float, count: int, v
     >>> from plusx.data.image import ImageSpec
     >>> recipe = Recipe(model="resnet8", batch_size=10, preprocessing=ImageSpec(height=8, width=8, channels=1))
     >>> affordable_epochs(recipe, Speed(train_s=0.01, score_s=0.001), left_s=61, count=1000, val_count=1000)
-    5.5
+    5.45
     """
     train_s, val_s = speed.train_s * count, speed.score_s * val_count
     # A validation an epoch, as long as these are few, and one at the end.

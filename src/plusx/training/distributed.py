@@ -17,6 +17,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from plusx.errors import PlusxError
@@ -40,7 +42,7 @@ class World:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-    _store: dist.Store | None = field(default=None, repr=False, compare=False)
+    _store: Store | None = field(default=None, repr=False, compare=False)
     _calls: Iterator[int] = field(default_factory=count, repr=False, compare=False)
 
     @property
@@ -119,7 +121,7 @@ class World:
         if self.local_rank == 0:
             self._store.set(key, "")
 
-    def _wait_until(self, true_of: Callable[[dist.Store], bool]) -> None:
+    def _wait_until(self, true_of: Callable[[Store], bool]) -> None:
         assert self._store is not None
         pause_s = 0.01
         while not true_of(self._store):
@@ -134,22 +136,6 @@ class World:
             return self._store.add(FAILED, 1) == 1
         except RuntimeError:  # the store's process is gone, which has then said why
             return False
-
-
-def leads() -> bool:
-    """Whether this process is the one that speaks, by the environment that torchrun gives it."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def restarts() -> int | None:
-    """How often torchrun has restarted the processes; None where it did not start this one."""
-    text = os.environ.get("TORCHELASTIC_RESTART_COUNT")
-    return None if text is None else int(text)
-
-
-def may_restart() -> bool:
-    """Whether torchrun will restart the processes when one of them fails."""
-    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
 
 
 @contextmanager
@@ -189,9 +175,9 @@ _worlds = count()
 
 
 def _find() -> World:
-    found, rank, size = next(dist.rendezvous("env://"))
+    found, rank, size = next(rendezvous("env://"))
     # Under a prefix of its own each time, so that a second training of these processes meets none of the first's words.
-    store = dist.PrefixStore(f"plusx/{next(_worlds)}", found)
+    store = PrefixStore(f"plusx/{next(_worlds)}", found)
     return World(rank, size, int(os.environ.get("LOCAL_RANK", "0")), store)
 
 
