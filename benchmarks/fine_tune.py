@@ -32,7 +32,7 @@ WAYS: dict[str, Mapping[str, str] | None] = {
     "`--freeze 2`": {"frozen": "2"},
     "`--freeze 3`, only the head learns": {"frozen": "3"},
     "half of the epochs": {"epochs": "15"},
-    "a fifth of the rate": {"optimizer.lr": "0.02"},
+    "a fifth of the rate for half of the epochs": {"epochs": "15", "optimizer.lr": "0.02"},
     "recipe `images`": {"recipe": "images"},
 }
 

@@ -204,6 +204,8 @@ def shown(recipe: Recipe, key: str) -> str:
         if not isinstance(spec, ImageSpec):
             return "x".join(map(str, spec.shape))
         return f"{spec.height}x{spec.width}, {'grey' if spec.channels == 1 else 'colour'}, {spec.fit}"
+    if key == "optimizer":
+        return f"{recipe.optimizer.name}, lr {recipe.optimizer.lr:g}"
     if key == "augment":
         return " + ".join(one.name for one in recipe.augment) or "none"
     value: Any = recipe.model_dump(mode="json")
