@@ -14,8 +14,8 @@ def fine_tune(facts: Facts) -> Recipe:
     """`images` with plain SGD, each stage slower than the next (arXiv 1801.06146, section 3.2).
 
     SGD, since Muon would first scale each filter bank to a norm of its own, whatever it was trained to. As many epochs
-    as from scratch: on ten pictures each of digits that the start had not seen, a fifth of the rate and half of the
-    epochs were worse than no start at all (`benchmarks/fine_tune.py`). Network and preprocessing are the start's.
+    as from scratch, and no low rate: less of either was worse on ten pictures each of digits that the start had not
+    seen (`benchmarks/fine_tune.py`). Network and preprocessing are the start's.
     """
     recipe = images(facts)
     rate = RATE if min(facts.height, facts.width) <= PHOTO_SIDE else PHOTO_RATE
