@@ -120,8 +120,8 @@ def summary(sides: Mapping[str, Sequence[Round]]) -> str:
             *lines,
             "",
             "textbook loop: torchvision's resnet18 with a 1-channel stem, DataLoader with 2 workers, Adam(1e-3), batch",
-            "64; its time is the loop alone. plusx: `plusx train mnist`; its time also has reading, preparing,",
-            "validating after each epoch, and storing the model.",
+            "64; its time runs from the files to the trained network. plusx: `plusx train mnist`; its time also has",
+            "preparing, validating after each epoch, and storing the model.",
             "",
             f"{setting()}.",
         ]
