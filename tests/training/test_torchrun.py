@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from plusx.api.train import train
 from plusx.archive import read_archive
+from plusx.errors import WrongUse
 from plusx.training.checkpoint import load_latest
 
 SMALL = ["--set", "model_options.num_filters=8", "--set", "average=0.9", "--checkpoint-every", "0"]
@@ -22,9 +26,11 @@ SMALL = ["--set", "model_options.num_filters=8", "--set", "average=0.9", "--chec
 pytestmark = pytest.mark.slow
 
 
-def torchrun(processes: int, *arguments: str, restarts: int = 0) -> subprocess.Popen[str]:
+def torchrun(
+    processes: int, *arguments: str, restarts: int = 0, meeting: Sequence[str] = ("--standalone",)
+) -> subprocess.Popen[str]:
     # The launcher itself warns of what is no fault of ours; its workers must not warn.
-    launcher = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
+    launcher = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", *meeting]
     command = [*launcher, f"--nproc-per-node={processes}", f"--max-restarts={restarts}", "-m", "plusx", "train"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
     pipe = subprocess.PIPE
@@ -159,3 +165,37 @@ def test_resume_begins_what_has_not_begun_and_restarts_need_a_name(digit_folder:
     process = torchrun(2, str(digit_folder), "--epochs", "1", restarts=1)
     _, words = process.communicate(timeout=100)
     assert "--max-restarts: name the run's folder with --out" in words
+
+
+@needs_proc
+def test_two_machines_go_on_when_a_process_of_either_is_killed(digit_folder: Path, tmp_path: Path) -> None:
+    """Two launchers stand for two machines: each counts its own restarts, and one store outlives them all."""
+    out = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{free.getsockname()[1]}"
+    meeting = ["--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--rdzv-id=both"]
+    choices = [str(digit_folder), "--out", str(out), "--epochs", "12", *SMALL]
+    machines = [torchrun(1, *choices, restarts=2, meeting=meeting) for _ in range(2)]
+    wait_for_step(out, 5, machines[0])
+    ranks = {rank: pid for machine in machines for rank, pid in workers(machine.pid).items()}
+    os.kill(ranks[1], signal.SIGKILL)
+    words = [machine.communicate(timeout=100)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], words
+    assert "resumed after step" in "".join(words)
+    whole = tmp_path / "whole"
+    finish(torchrun(2, str(digit_folder), "--out", str(whole), "--epochs", "12", *SMALL))
+    assert_same_weights(whole, out)
+
+
+def test_a_launch_goes_on_with_its_own_run_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another machine's process failed, this one's launcher counts no restart of its own."""
+    choices = {"out": tmp_path / "run", "changes": {"epochs": "1", "model_options.num_filters": "8"}}
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    first = train("digits", **choices)
+    assert train("digits", **choices).val == first.val
+    for other in ("two", "none"):
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", other)
+        with pytest.raises(WrongUse, match="something is there already"):
+            train("digits", **choices)

@@ -24,7 +24,7 @@ from plusx.errors import WrongUse
 from plusx.evaluate.scores import evaluate
 from plusx.tasks import task_for
 from plusx.training.distributed import World, joined
-from plusx.training.launched import may_restart, restarts
+from plusx.training.launched import launch, may_restart, restarts
 from plusx.training.loop import Job, fit
 from plusx.training.range_test import with_found_lr
 from plusx.training.recipe import Recipe, write_recipe
@@ -138,8 +138,8 @@ def _continues(run: RunFolder, resume: bool) -> bool:
 
     A launcher repeats the command it was given, whether or not the process that it replaces came to begin the run.
     """
-    launched = restarts() is not None
-    if launched and (resume or restarts()):
+    restarted = bool(restarts()) or (launch() is not None and run.launch() == launch())
+    if restarted or (resume and restarts() is not None):
         resume = run.begun()
         if not resume:
             run.clear_beginning()
@@ -188,7 +188,8 @@ def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, start: St
     write_splits(parted.dataset, run.splits)
     kept = {} if start is None else {"start": write_start(start, run.start).sha256}
     # Last, since a folder with it can be resumed.
-    run.write_about({"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, **kept})
+    about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
+    run.write_about({**about, **kept})
 
 
 def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Watcher) -> None:

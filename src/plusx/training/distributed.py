@@ -22,6 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from plusx.errors import PlusxError
+from plusx.training.meeting import fresh_store
 
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 FAILED = "failed"
@@ -165,19 +166,17 @@ def joined() -> Iterator[World]:
         if not world._fails_first():
             _leave_silently()
         if _is_lost_connection(error):
-            first = str(error).splitlines()[0]
-            raise PlusxError(f"process {world.rank} of {world.size}: another process is gone ({first})") from error
+            raise PlusxError(
+                f"process {world.rank} of {world.size}: another process is gone; the run goes on with --resume, or by "
+                "itself where torchrun has --max-restarts"
+            ) from error
         raise
     dist.destroy_process_group()
 
 
-_worlds = count()
-
-
 def _find() -> World:
     found, rank, size = next(rendezvous("env://"))
-    # Under a prefix of its own each time, so that a second training of these processes meets none of the first's words.
-    store = PrefixStore(f"plusx/{next(_worlds)}", found)
+    store = fresh_store(PrefixStore("plusx", found), rank, size)
     return World(rank, size, int(os.environ.get("LOCAL_RANK", "0")), store)
 
 

@@ -19,3 +19,12 @@ def restarts() -> int | None:
 def may_restart() -> bool:
     """Whether torchrun will restart the processes when one of them fails."""
     return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+
+
+def launch() -> str | None:
+    """What all processes of one call of torchrun share, restarted ones too; None where it is not known.
+
+    Which of them are restarted `restarts` alone does not tell: where several machines train, it counts each one's own.
+    """
+    name = os.environ.get("TORCHELASTIC_RUN_ID")
+    return None if name in (None, "none") else name

@@ -45,6 +45,10 @@ class RunFolder:
         """Whether the folder holds a run: run.json is the last file that a beginning writes."""
         return self.about.exists()
 
+    def launch(self) -> str | None:
+        """Which call of a launcher began the run; None where none did, or there is no run."""
+        return self.read_about().get("launch") if self.begun() else None
+
     def clear_beginning(self) -> None:
         """Deletes what a beginning that was killed left in a folder without a run."""
         for path in (self.recipe, self.splits, self.start, *self.path.glob(f".*{PARTIAL}")):
