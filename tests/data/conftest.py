@@ -1,12 +1,17 @@
-"""Small picture files, written by Pillow, which is no part of what is tested."""
+"""Small picture files, written by Pillow, which is no part of what is tested; and shards of digits."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
+
+from plusx.data.pack import write_shards
+from plusx.data.samples import read_dataset
 
 
 class Encode(Protocol):
@@ -59,3 +64,19 @@ def photos(tmp_path: Path, encode: Encode) -> Path:
     (root / "train/cat/cut.jpg").write_bytes((root / names[1]).read_bytes()[:-300])
     (root / "train/dog/text.jpg").write_bytes(b"no picture")
     return root
+
+
+@pytest.fixture
+def packed(digit_folder: Path, tmp_path: Path) -> Path:
+    """The 200 and 100 digits in several shards."""
+    write_shards(read_dataset(digit_folder), tmp_path / "shards", shard_bytes=100_000)
+    return tmp_path / "shards"
+
+
+@pytest.fixture
+def in_memory(packed: Path) -> Iterator[str]:
+    """The address of the same in fsspec's memory."""
+    memory = fsspec.filesystem("memory")
+    memory.put(str(packed), "/bucket/shards", recursive=True)
+    yield "memory://bucket/shards"
+    memory.rm("/bucket", recursive=True)

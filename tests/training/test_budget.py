@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobs import recipe
 
 from plusx.errors import WrongUse
-from plusx.training.budget import VALIDATIONS, affordable_epochs, climb, fitted, seconds_of
+from plusx.training.budget import VALIDATIONS, Measured, affordable_epochs, climb, fitted, seconds_of
 from plusx.training.recipe import Recipe
 from plusx.training.speed import Speed
 
@@ -59,9 +59,9 @@ def test_the_dearest_that_pays_is_chosen_and_hopeless_ones_are_not_measured(
 ) -> None:
     seen: list[int] = []
 
-    def measure(one: Recipe) -> tuple[Speed, float]:
+    def measure(one: Recipe) -> Measured:
         seen.append(one.seed)
-        return Speed(COSTS[one.seed], 1e-9), float(budget_s)
+        return Measured(one, Speed(COSTS[one.seed], 1e-9), float(budget_s))
 
     found, speed = climb(LADDER, measure, count=1000, val_count=1)
     assert (found.seed, speed.train_s) == (chosen, COSTS[chosen])

@@ -33,7 +33,7 @@ def test_goes_where_timms_goes(max_norm: float | None, pull: float) -> None:
         {"params": [parameter for parameter in theirs.parameters() if decays(parameter)], "weight_decay": 0.05},
         {"params": [parameter for parameter in theirs.parameters() if not decays(parameter)], "weight_decay": 0.0},
     ]
-    peer = timm.optim.Lamb(groups, lr=0.02, max_grad_norm=max_norm)  # type: ignore[attr-defined]
+    peer = timm.optim.Lamb(groups, lr=0.02, max_grad_norm=max_norm)
     for one, other in zip(trained(ours, build_optimizer(ours, model), pull), trained(theirs, peer, pull), strict=True):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=2e-5)
     assert not torch.equal(next(ours.parameters()), next(network().parameters()))

@@ -17,9 +17,9 @@ from plusx.data.image import BadSample
 from plusx.data.modalities import Spec
 from plusx.data.sources import Samples
 from plusx.tasks import task_for
-from plusx.training.budget import climb, fitted
+from plusx.training.budget import Measured, climb, fitted
 from plusx.training.recipe import Recipe
-from plusx.training.speed import Speed, measure_speed
+from plusx.training.speed import measure_speed
 from plusx.training.watch import Watcher
 
 ENDING_S = 0.4
@@ -49,6 +49,8 @@ def resolve_in_time(
 ) -> tuple[Recipe, Mapping[str, Prepared]]:
     """The recipe of the ladder that the time allows, with the epochs that fit, and its prepared examples.
 
+    Where the person named no precision, the faster one is taken.
+
     Raises:
         PlusxError: more of a split than the plan allows cannot be used.
     """
@@ -57,10 +59,14 @@ def resolve_in_time(
     same_for_all = len({recipe.stored.storage_key for recipe in ladder}) == 1
     prepared = prepare_examples(parted, ladder[0], plan, watcher) if same_for_all else None
 
-    def measure(recipe: Recipe) -> tuple[Speed, float]:
-        speed = measure_speed(recipe, task, train.classes, device, deadline.measuring_s)
+    def measure(recipe: Recipe) -> Measured:
+        # Which is faster depends on the processor and on the network's width.
+        precisions = ("float32", "bfloat16") if "precision" not in plan.changes else (recipe.precision,)
+        ways = [recipe.model_copy(update={"precision": precision}) for precision in precisions]
+        speeds = [measure_speed(way, task, train.classes, device, deadline.measuring_s) for way in ways]
+        speed, recipe = min(zip(speeds, ways, strict=True), key=lambda pair: pair[0].train_s)
         ahead_s = 0.0 if prepared else preparing_s(train, recipe.stored) * (len(train) + len(val)) / available_cores()
-        return speed, deadline.left_s() - ahead_s
+        return Measured(recipe, speed, deadline.left_s() - ahead_s)
 
     recipe, speed = climb(ladder, measure, len(train), len(val))
     if prepared is None:

@@ -211,4 +211,4 @@ def shown(recipe: Recipe, key: str) -> str:
     value: Any = recipe.model_dump(mode="json")
     for part in key.split("."):
         value = value[part]
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

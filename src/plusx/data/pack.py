@@ -188,7 +188,7 @@ class _Tars:
             self.close()
         if self._tar is None:
             path = self._folder / f"{self._split}-{self._number:06d}.tar"
-            self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+            self._tar = tarfile.TarFile(path, "w", format=tarfile.USTAR_FORMAT)
             self._number += 1
         start = self._tar.offset + tarfile.BLOCKSIZE
         for name, content in members.items():

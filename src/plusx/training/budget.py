@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from plusx.errors import WrongUse
 from plusx.training.recipe import Recipe
@@ -12,6 +13,14 @@ from plusx.training.speed import Speed
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 VALIDATIONS = 10
 """At most so many in a training that must be on time."""
+
+
+class Measured(NamedTuple):
+    """A recipe, at the precision that was found to be faster, its speed, and the seconds then left for its training."""
+
+    recipe: Recipe
+    speed: Speed
+    left_s: float
 
 
 def seconds_of(text: str) -> float:
@@ -53,26 +62,25 @@ def fitted(recipe: Recipe, speed: Speed, left_s: float, count: int, val_count: i
 
 
 def climb(
-    ladder: Sequence[Recipe], measure: Callable[[Recipe], tuple[Speed, float]], count: int, val_count: int
+    ladder: Sequence[Recipe], measure: Callable[[Recipe], Measured], count: int, val_count: int
 ) -> tuple[Recipe, Speed]:
     """The dearest recipe that the time allows, and its speed.
 
     Args:
         ladder: recipes from the cheapest to the dearest; the `epochs` of each are those from which on it gives a better
             result than the one before it.
-        measure: gives a recipe's speed, and the seconds that are then left for its training.
+        measure: times a recipe.
         count: training examples.
         val_count: validation examples.
 
     A recipe that costs more than one which has too few epochs already is not measured.
     """
-    chosen = ladder[0]
-    speed, left_s = measure(chosen)
+    chosen = measure(ladder[0])
     for recipe in ladder[1:]:
-        if affordable_epochs(chosen, speed, left_s, count, val_count) < recipe.epochs:
+        if affordable_epochs(*chosen, count, val_count) < recipe.epochs:
             break
-        its_speed, left_s = measure(recipe)
-        if affordable_epochs(recipe, its_speed, left_s, count, val_count) < recipe.epochs:
+        dearer = measure(recipe)
+        if affordable_epochs(*dearer, count, val_count) < recipe.epochs:
             break
-        chosen, speed = recipe, its_speed
-    return chosen, speed
+        chosen = dearer
+    return chosen.recipe, chosen.speed

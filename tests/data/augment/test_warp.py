@@ -23,7 +23,7 @@ def test_warp_as_torchvision(drawn, shape: tuple[int, ...], fill: int):
         expected = affine(
             picture.float() - fill,  # its own fill weighs the border's pixels twice
             angle=60 * number[0],
-            translate=[4 * number[3], 4 * number[4]],  # type: ignore[arg-type]
+            translate=[4 * number[3], 4 * number[4]],
             scale=math.exp(0.5 * number[1]),
             shear=[math.degrees(math.atan(0.4 * number[2])), 0.0],
             interpolation=InterpolationMode.BILINEAR,
