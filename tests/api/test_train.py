@@ -163,7 +163,7 @@ def test_choices_are_said_with_their_reasons(digit_folder: Path, tmp_path: Path)
     plusx.train(digit_folder, out=tmp_path / "run", watcher=notes, model="resnet20", changes={"epochs": "1"})
     text = "\n".join(notes.lines)
     assert "model: resnet20 (set by you)" in text
-    assert "epochs: 1.0 (set by you)" in text
+    assert "epochs: 1 (set by you)" in text
     assert "preprocessing: 8x8, grey, crop (all pictures looked at are 8x8)" in text
     assert read_archive(tmp_path / "run").manifest.network["num_layers"] == [3, 3, 3]
 
@@ -213,3 +213,24 @@ def test_pictures_of_many_kinds_train_together(tmp_path: Path) -> None:
     preprocessing = read_archive(result.model).manifest.preprocessing
     assert preprocessing["channels"] == 3
     assert preprocessing["height"] == preprocessing["width"]
+
+
+def test_a_tracked_run_ends_like_any_other_and_its_figures_are_told(
+    trained: Trained, digit_folder: Path, tmp_path: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tracked = plusx.train(digit_folder, out=tmp_path / "run", track=("tensorboard",), **QUICK)
+    told = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [event.step for event in told.Scalars("val_loss")] == [row["step"] for row in rows]
+    assert tracked.test is not None
+    assert told.Scalars("test/accuracy")[-1].value == pytest.approx(tracked.test["accuracy"])
+    assert read_archive(tracked.model).weights.keys() == read_archive(trained.model).weights.keys()
+    assert tracked.test == trained.test
+
+
+def test_an_unknown_tracker_is_told_before_any_work(digit_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(plusx.WrongUse, match="--track tensorbord"):
+        plusx.train(digit_folder, out=tmp_path / "run", track=("tensorbord",))
+    assert not (tmp_path / "run").exists()

@@ -38,6 +38,7 @@ class Plan:
         max_skipped: the largest share of unreadable examples that a training goes on with.
         budget_s: seconds from reading the examples to the stored model. None: as long as the recipe's epochs take.
         find_lr: take the optimiser's rate from a range test.
+        track: tools that are told the figures, by their names in `plusx.training.track.TRACKERS`.
         cache: keep decoded pictures for the next time, or decode at each use.
         checkpoint_every_s: seconds between checkpoints.
     """
@@ -53,6 +54,7 @@ class Plan:
     max_skipped: float = 0.05
     budget_s: float | None = None
     find_lr: bool = False
+    track: tuple[str, ...] = ()
     cache: bool = True
     checkpoint_every_s: float = 30.0
 
@@ -83,7 +85,7 @@ class Plan:
         return int(number) - 1, int(count)
 
     # What may differ in a resumed run, since the result does not depend on it.
-    FREE: ClassVar = ("max_skipped", "cache", "checkpoint_every_s")
+    FREE: ClassVar = ("max_skipped", "track", "cache", "checkpoint_every_s")
 
     def stored(self) -> dict[str, Any]:
         """What a resumed run must agree with, as JSON."""

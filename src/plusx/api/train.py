@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,10 @@ from plusx.training.run import RunFolder
 from plusx.training.start import Start, write_start
 from plusx.training.state import State
 from plusx.training.store import build_archive, store_archive
-from plusx.training.watch import Silent, Watcher
+from plusx.training.track import find_trackers
+from plusx.training.track.tracker import Tracker
+from plusx.training.track.tracking import Tracking
+from plusx.training.watch import Both, Silent, Watcher
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def train(
     with joined() as world:
         watcher = watcher if watcher and world.leads else Silent()
         plan = make_plan({"data": data, **choices})
+        trackers = find_trackers(plan.track)
         run = RunFolder(Path(world.told(lambda: str(_folder(plan, out, resume)))))
         resume = world.told(lambda: str(_continues(run, resume))) == str(True)
         plan = as_begun(run, plan) if resume else plan
@@ -116,8 +120,10 @@ def train(
         with run.held() if world.leads else nullcontext():
             if world.leads:
                 _list_skipped(prepared, run, watcher)
-            state = fit(job)
-            result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
+            with _tracked(job, trackers) as (job, scored):
+                state = fit(job)
+                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
+                scored(json.loads(result))
     return Trained(run.path, run.model, **json.loads(result))
 
 
@@ -190,6 +196,19 @@ def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, start: St
     # Last, since a folder with it can be resumed.
     about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
     run.write_about({**about, **kept})
+
+
+@contextmanager
+def _tracked(
+    job: Job, trackers: Mapping[str, type[Tracker]]
+) -> Iterator[tuple[Job, Callable[[Mapping[str, Any]], None]]]:
+    """The job with a watcher that tells trackers too, and what takes the final scores for them."""
+    if not trackers or not job.world.leads:
+        yield job, lambda result: None
+        return
+    with Tracking(job.run, job.recipe, trackers, job.watcher.note) as tracking:
+        watched = replace(job, watcher=Both(job.watcher, tracking))
+        yield watched, lambda result: tracking.scored({split: result[split] for split in ("val", "test")})
 
 
 def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Watcher) -> None:

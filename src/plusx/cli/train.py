@@ -20,7 +20,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A folder of class folders, a CSV or Parquet file (path,label[,split]), or digits, mnist, ..."
+            help="A folder of class folders, a CSV or Parquet file (path,label[,split]), shards, or digits, mnist, ..."
         ),
     ],
     model: Annotated[str, typer.Option(help="A network of `plusx models`, or auto.")] = "auto",
@@ -62,6 +62,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out after its last checkpoint.")
     ] = False,
+    track: Annotated[
+        list[str] | None, typer.Option(metavar="TOOL", help="Tell the figures to tensorboard, mlflow or wandb too.")
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
     val_fraction: Annotated[
         float, typer.Option(help="The share held out for validation where there is no val split.")
@@ -106,6 +109,7 @@ def train(
             max_skipped=share,
             budget_s=None if budget is None else seconds_of(budget),
             find_lr=find_lr,
+            track=tuple(track or ()),
             cache=cache,
             checkpoint_every_s=checkpoint_every,
         )
