@@ -27,7 +27,7 @@ HEADING = "MNIST: plusx beside the textbook loop"
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
-PLUSX = {"`plusx train mnist`": (), "with `--epochs 1`": ("--epochs", "1")}
+PLUSX = {"`plusx train mnist`": (), "with `--epochs 0.5`": ("--epochs", "0.5"), "with `--epochs 4`": ("--epochs", "4")}
 TEXTBOOK = "textbook loop, one epoch"
 
 
