@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from peers import randomise, transformers_resnet
+from libraries import randomise, transformers_resnet
 from torch import Tensor, nn
 
 from plusx.model import pretrained

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from peers import randomise, transformers_resnet
+from libraries import randomise, transformers_resnet
 from safetensors.torch import save_file
 from torch import Tensor
 
