@@ -1,7 +1,7 @@
 """The race on the whole MNIST: plusx beside its peers, a process a training, interleaved.
 
     python benchmarks/race.py [--contestants NAME ...] [--seeds 5] [--targets 99.0 99.5 99.7] [--budgets 60 300 900]
-        [--write]
+        [--done] [--write]
 
 Two questions: how soon is each at a test accuracy (its shortest annealed training whose median over the seeds gets
 there), and how accurate is each within a time. Each training's line is added to results/race.jsonl as it ends: a race
@@ -109,13 +109,14 @@ def main() -> None:
     parser.add_argument("--budgets", nargs="*", type=float, default=[60, 300, 900], metavar="SECONDS")
     parser.add_argument("--steps", type=int, help="cut the peers' trainings short, to try this script")
     parser.add_argument("--lines", type=Path, default=HERE / "results" / "race.jsonl", help="what is done so far")
+    parser.add_argument("--done", action="store_true", help="train nothing: the tables of what is done so far")
     parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
     options = parser.parse_args()
     if options.steps and (options.write or options.lines == parser.get_default("lines")):
         parser.error("--steps: results of shortened trainings are not kept; name another file with --lines")
 
     lines = Lines(options.lines)
-    for entry in race(options, lines):
+    for entry in () if options.done else race(options, lines):
         if entry not in lines:
             done = train(entry, options.data_dir, options.steps)
             lines.add(entry, done)
@@ -176,7 +177,7 @@ def tables(lines: Lines, options: argparse.Namespace) -> str:
     return "\n".join(
         [
             *(line for part in both if part for line in (*part, "")),
-            "Medians (lowest to highest) over the seeds. Seconds run from the files to the trained network: reading,",
+            f"Medians (lowest to highest) of the seeds, {options.seeds} in number. Seconds run from the files to the trained network: reading,",
             "preparing and compiling count, imports and tests do not. Peers know their own speed: measuring it for a",
             "budget is free. The test set decides nothing but these tables.",
             "",
