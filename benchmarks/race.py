@@ -177,7 +177,7 @@ def tables(lines: Lines, options: argparse.Namespace) -> str:
     return "\n".join(
         [
             *(line for part in both if part for line in (*part, "")),
-            f"Medians (lowest to highest) of the seeds, {options.seeds} in number. Seconds run from the files to the trained network: reading,",
+            "Medians (lowest to highest) over the seeds. Seconds run from the files to the trained network: reading,",
             "preparing and compiling count, imports and tests do not. Peers know their own speed: measuring it for a",
             "budget is free. The test set decides nothing but these tables.",
             "",
@@ -206,7 +206,7 @@ def targets_table(lines: Lines, names: Sequence[str], targets: Sequence[float]) 
 
 def _soonest(found: tuple[float, list[Round]]) -> str:
     epochs, rounds = found
-    return f"{spread([one.duration_s for one in rounds])}; {epochs:g} epochs"
+    return f"{spread([one.duration_s for one in rounds])}; epochs: {epochs:g}, seeds: {len(rounds)}"
 
 
 def _longest(lines: Lines, name: str) -> str:
