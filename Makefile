@@ -1,7 +1,8 @@
 # make demo       train, evaluate and predict on the embedded digits
 # make test       what CI runs: lint, types, the import contract, then the tests with coverage
 # make test-slow  the tests that take minutes
-# make bench      plusx beside a textbook loop on the real MNIST; about ten minutes on two cores
+# make bench      the short measurements, and the race to 99.0 % of MNIST beside its peers; about half an hour
+# make bench-all  every table of benchmarks/RESULTS.md, beside its peers; many hours on two cores
 # make check      lint, types and the import contract alone
 # make clean      remove what these made, but not data/ and runs/
 
@@ -11,8 +12,11 @@ BIN := .venv/bin
 READY := .venv/ready
 # A new folder each time: a run is never trained over.
 DEMO := demo/$(shell date +%Y%m%d-%H%M%S)
+# The fastest of the race's peers, and where this machine's lines of it are kept.
+SOONEST := plusx timm-resnet10t fastai textbook keras-resnet
+RACE := runs/race-$(shell date +%Y%m%d-%H%M%S).jsonl
 
-.PHONY: test demo test-slow bench check clean
+.PHONY: test demo test-slow bench bench-all peers check clean
 
 test: check
 	$(BIN)/pytest -m "not slow" --cov
@@ -30,10 +34,31 @@ demo: $(READY)
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
 
-bench: $(READY)
+bench: $(READY) peers
 	$(BIN)/python benchmarks/fetch_mnist.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/mnist.py
+	$(BIN)/python benchmarks/checkpoints.py
+	$(BIN)/python benchmarks/speed.py --networks resnet20 --rounds 3
+	$(BIN)/python benchmarks/race.py --contestants $(SOONEST) --seeds 1 --targets 99.0 --budgets --lines $(RACE)
+
+# Written into RESULTS.md; the race keeps a line for each training, and goes on where it was stopped.
+bench-all: bench peers
+	$(BIN)/python benchmarks/fetch_cifar10.py
+	$(BIN)/python benchmarks/digits.py --write
+	$(BIN)/python benchmarks/mnist.py --write
+	$(BIN)/python benchmarks/three_ways.py --write
+	$(BIN)/python benchmarks/methods.py --write
+	$(BIN)/python benchmarks/budget.py --write
+	$(BIN)/python benchmarks/checkpoints.py --write
+	$(BIN)/python benchmarks/shards.py --write
+	$(BIN)/python benchmarks/fine_tune.py --write
+	$(BIN)/python benchmarks/speed.py --write
+	$(BIN)/python benchmarks/small_data.py --write
+	$(BIN)/python benchmarks/race.py --seeds 5 --write
+
+peers: $(READY)
+	$(BIN)/pip install -r benchmarks/peers/requirements.txt
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -41,7 +41,7 @@ class Contestant:
 
 
 CONTESTANTS = {
-    PLUSX: Contestant(None, (), (0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 9, 14, 20)),
+    PLUSX: Contestant(None, (), (0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 9, 14, 20)),
     "fastai": Contestant("peers/fastai_loop.py", (), (1, 2, 3, 5, 8)),
     "fastai-128": Contestant("peers/fastai_loop.py", ("--batch-size", "128"), (1, 2, 3, 5, 8)),
     "fastai-augmented": Contestant("peers/fastai_loop.py", ("--batch-size", "128", "--augment"), (2, 4, 6, 8)),
@@ -81,7 +81,7 @@ class Lines:
 
     def add(self, entry: Entry, done: Round) -> None:
         self._done[entry] = done
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         line = {**asdict(entry), **asdict(done), "date": date.today().isoformat(), "host": host()}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

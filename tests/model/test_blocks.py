@@ -5,12 +5,12 @@ from typing import get_args
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from plusx.errors import WrongUse
 from plusx.model.blocks import BLOCKS, Place
-from plusx.model.layers import Layers
+from plusx.model.layers import Layers, StochasticDepth
 from plusx.model.resnet import ResNet, ResNetSpec
 from plusx.residual import Residual
 
@@ -113,6 +113,15 @@ def test_the_linear_rule_ends_at_the_last_block(block: str):
     many = probabilities(ResNet([18, 18, 18], 1, block=block, stochastic_depth=0.5))
     assert many == pytest.approx([0.5 * block / 54 for block in range(1, 55)])
     assert probabilities(ResNet([2, 2], 4, block=block)) == []
+
+
+@pytest.mark.parametrize("dims", DIMS)
+def test_stochastic_depth_is_torchvision_s_to_the_bit(dims: int):
+    x = torch.randn((50, 4) + (3,) * dims)
+    torch.manual_seed(1)
+    ours = StochasticDepth(0.3)(x)
+    torch.manual_seed(1)
+    assert ours.equal(torchvision.ops.StochasticDepth(0.3, mode="row")(x))
 
 
 def identity_of(net: ResNet) -> Residual:

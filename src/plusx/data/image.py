@@ -115,6 +115,8 @@ def prepare(source: bytes | np.ndarray, spec: ImageSpec) -> Pixels:
         BadSample: it is no picture of the allowed formats, damaged, too large, or of an unsupported kind.
     """
     if isinstance(source, np.ndarray):
+        if _is_as_asked(source, spec):
+            return source.reshape(spec.height, spec.width, spec.channels).copy()
         picture = from_array(source, spec.max_pixels)
         return _fitted(flat(picture, spec.background), spec)
     with understandable(), quiet_if_needed(source):
@@ -145,6 +147,14 @@ def peek_size(source: bytes | np.ndarray) -> tuple[int, int, int]:
     width, height = picture.size if turn < 5 else picture.size[::-1]
     grey = picture.mode in ("1", "L", "LA") or picture.mode.startswith("I")
     return height, width, 1 if grey else 3
+
+
+def _is_as_asked(source: np.ndarray, spec: ImageSpec) -> bool:
+    """Whether nothing is left to do, as with most sets of small pictures."""
+    grey = source.ndim == 2 and spec.channels == 1
+    sized = source.shape == ((spec.height, spec.width) if grey else (spec.height, spec.width, spec.channels))
+    whole = spec.fit != "crop" or spec.crop_fraction == 1
+    return source.dtype == np.uint8 and sized and whole and source.shape[0] * source.shape[1] <= spec.max_pixels
 
 
 def _reduce_while_decoding(picture: JpegImageFile, spec: ImageSpec) -> None:

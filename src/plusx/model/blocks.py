@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
-from torchvision.ops import StochasticDepth
 
-from plusx.model.layers import Layers
+from plusx.model.layers import Layers, StochasticDepth
 from plusx.model.shortcuts import SHORTCUTS, Change, chain
 from plusx.residual import Residual
 
@@ -132,7 +131,7 @@ class Block:
         """The block at its place: branch, shortcut, addition. `shortcut` None makes it plain."""
         branch = self.branch(layers, place)
         if place.drop_branch:
-            branch.add_module("drop_branch", StochasticDepth(place.drop_branch, mode="row"))
+            branch.add_module("drop_branch", StochasticDepth(place.drop_branch))
         activation = None if self.preactivated else layers.activate()
         if shortcut is None:
             return Residual(branch, None, activation)

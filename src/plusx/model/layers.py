@@ -29,6 +29,30 @@ class AveragePool3d(nn.AvgPool3d):
         return F.avg_pool3d(input, cell, self.stride, 0, self.ceil_mode, self.count_include_pad)
 
 
+class StochasticDepth(nn.Module):
+    """In training, leaves a branch out of each example with probability `p` (arXiv 1603.09382).
+
+    What stays is divided by 1 - p, so that evaluation has nothing to scale. torchvision.ops has the same one; importing
+    it takes longer than all of our own modules together.
+
+    >>> StochasticDepth(0.5).eval()(torch.ones(2, 3, 4)).equal(torch.ones(2, 3, 4))
+    True
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, branch: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *space"]:
+        if not self.training:
+            return branch
+        stays = branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(1 - self.p)
+        return branch * stays.div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
 _AVERAGE_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: AveragePool3d}
 
 

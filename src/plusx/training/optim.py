@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
+
+# Else torch imports it, for most of a second, when the first optimiser is made: in the midst of what `--budget` times.
+import torch._dynamo
 from pydantic import BaseModel, Field, PositiveFloat
 from torch import nn
 
