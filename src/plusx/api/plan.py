@@ -40,7 +40,7 @@ class Plan:
         find_lr: take the optimiser's rate from a range test.
         track: tools that are told the figures, by their names in `plusx.training.track.TRACKERS`.
         cache: keep decoded pictures for the next time, or decode at each use.
-        checkpoint_every_s: seconds between checkpoints.
+        checkpoint_every_s: seconds between checkpoints. None: 30, or so many that they take less than 1 % of the time.
     """
 
     data: str | Path
@@ -56,7 +56,7 @@ class Plan:
     find_lr: bool = False
     track: tuple[str, ...] = ()
     cache: bool = True
-    checkpoint_every_s: float = 30.0
+    checkpoint_every_s: float | None = None
 
     @property
     def seed(self) -> int:

@@ -71,7 +71,10 @@ def train(
     ] = 0.1,
     max_skipped: Annotated[str, typer.Option(help="The most unreadable pictures to go on with.")] = "5%",
     cache: Annotated[bool, typer.Option(help="Keep decoded pictures on disk, or decode at each use.")] = True,
-    checkpoint_every: Annotated[float, typer.Option(metavar="SECONDS", help="Time between checkpoints.")] = 30.0,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Time between checkpoints.", show_default="30, or for 1 % of the time"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a residual network on labelled pictures."""

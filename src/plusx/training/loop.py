@@ -42,7 +42,7 @@ class Job:
     run: RunFolder
     device: torch.device
     watcher: Watcher
-    checkpoint_every_s: float | None = 30.0
+    checkpoint_every_s: float | None = None
     world: World = field(default_factory=World)
 
 
