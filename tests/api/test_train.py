@@ -105,6 +105,13 @@ def test_classes_are_matched_by_name(trained: Trained, digit_folder: Path, tmp_p
         trained.load().evaluate(tmp_path / "some")
 
 
+@pytest.mark.parametrize("choices", [{"model": "resnet18_1d"}, {"changes": {"model_options.dims": "3"}}])
+def test_a_network_for_other_dimensions_is_refused(choices: dict[str, Any], tmp_path: Path, digit_folder: Path) -> None:
+    with pytest.raises(plusx.WrongUse, match=r"--model resnet\w+: it is for [13] dimensions, these examples have 2"):
+        plusx.train(digit_folder, out=tmp_path / "run", **choices)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_never_trained_over(trained: Trained, digit_folder: Path) -> None:
     before = trained.model.read_bytes()
     with pytest.raises(plusx.WrongUse, match="--resume, or a new folder"):

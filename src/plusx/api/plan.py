@@ -158,7 +158,15 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
         )
     if start is not None:
         check_start(start, recipe)
+    _check_dimensions(recipe)
     return recipe
+
+
+def _check_dimensions(recipe: Recipe) -> None:
+    theirs = recipe.model_options.get("dims", ZOO[recipe.model].defaults.get("dims", 2))
+    ours = len(recipe.preprocessing.shape) - 1
+    if theirs != ours:
+        raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}")
 
 
 def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:
