@@ -10,6 +10,7 @@ from jobs import digits, job, recipe
 from plusx.errors import PlusxError
 from plusx.tasks.classify import Classify
 from plusx.training.checkpoint import checkpoint_paths, load_latest
+from plusx.training.lookahead import Lookahead
 from plusx.training.loop import fit
 from plusx.training.recipe import AdamW, Recipe, Sgd
 from plusx.training.state import State
@@ -44,6 +45,7 @@ RECIPES = {
     "early stopping": recipe(patience=2, epochs=8),
     "contiguous": recipe(channels_last=False),
     "bfloat16": recipe(precision="bfloat16"),
+    "lookahead": recipe(lookahead=Lookahead(k=4), average=None, patience=9),
 }
 
 

@@ -59,10 +59,7 @@ def fit(job: Job) -> State:
     with interrupt_after_step() as interrupted:
         _run(job, state, interrupted)
     _save(job, state)
-    if state.best.weights is not None:
-        state.network.load_state_dict(state.best.weights)
-    elif state.average is not None:
-        state.network.load_state_dict(state.average.state)
+    state.network.load_state_dict(state.best.weights or state.kept())
     return state
 
 
@@ -167,8 +164,8 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
     )
     state.tally = Tally()
     if job.recipe.patience is not None and loss < state.best.loss:
-        weights = state.average.state if state.average else state.network.state_dict()
-        state.best = Best(loss, row.epoch, {name: tensor.clone() for name, tensor in weights.items()})
+        weights = {name: tensor.clone() for name, tensor in state.kept().items()}
+        state.best = Best(loss, row.epoch, weights)
     if job.world.leads:
         job.run.append_metrics(row)
     job.watcher.finished_epoch(row, job.recipe.epochs)

@@ -16,6 +16,7 @@ from plusx.data.mix import Mix
 from plusx.data.modalities import Preprocessing, Spec
 from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.lookahead import Lookahead
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
 from plusx.training.schedule import Schedule
 
@@ -69,6 +70,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     sync_norm: bool = Field(default=False, description="batch normalisation over all processes' examples together")
     clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
+    lookahead: Lookahead | None = Field(default=None, description="slow weights (arXiv 1907.08610); null: none")
     average: float | None = Field(default=None, gt=0, lt=1, description="decay of the weights' moving average (EMA)")
     validate_every: PositiveFloat = Field(default=1, description="epochs between two validations; one ends the run")
     patience: PositiveInt | None = Field(

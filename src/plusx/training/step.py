@@ -64,6 +64,8 @@ def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[
     if not math.isfinite(length):
         raise NotFinite(f"the gradient's length is {length}")
     state.optimizer.step()
+    if state.slow is not None:
+        state.slow.update(state.network, state.step + 1, last=state.step + 1 == goal.steps)
     if state.average is not None:
         state.average.update(state.network, state.step)
     state.step += 1
