@@ -70,6 +70,9 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     sync_norm: bool = Field(default=False, description="batch normalisation over all processes' examples together")
     clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
+    sharpness: PositiveFloat | None = Field(
+        default=None, description="rho, how far SAM ascends before it takes the gradient (arXiv 2010.01412); null: not"
+    )
     lookahead: Lookahead | None = Field(default=None, description="slow weights (arXiv 1907.08610); null: none")
     average: float | None = Field(default=None, gt=0, lt=1, description="decay of the weights' moving average (EMA)")
     validate_every: PositiveFloat = Field(default=1, description="epochs between two validations; one ends the run")
