@@ -45,6 +45,7 @@ RECIPES = {
     "early stopping": recipe(patience=2, epochs=8),
     "contiguous": recipe(channels_last=False),
     "bfloat16": recipe(precision="bfloat16"),
+    "selection": recipe(learn_from=0.3),
     "sharpness": recipe(sharpness=0.05),
     "lookahead": recipe(lookahead=Lookahead(k=4), average=None, patience=9),
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plusx.data.loader import Batch
 from plusx.training.criterion import Goal
+from plusx.training.selection import hardest, only
 from plusx.training.sharpness import ascended
 from plusx.training.state import State
 from plusx.training.statistics import statistics_kept
@@ -36,26 +37,39 @@ class Found(NamedTuple):
 def find_gradient(state: State, batch: Batch, goal: Goal) -> Found:
     """Leaves in the weights the gradient of the whole batch's mean loss, averaged over the processes.
 
+    With `learn_from` below 1 it is that of the examples with the largest losses. Each process chooses among its own
+    part: where the parts are equal the gradient is that of the chosen ones' mean; else each part's mean counts by the
+    part's size.
+
     With `sharpness` it is the gradient after an ascent. That one goes along the gradient of the whole batch, not of
     each process's part (arXiv 2010.01412 calls that m-sharpness), so that more processes change nothing.
     """
-    first, hits = _descend(state, batch, goal)
-    if goal.recipe.sharpness is None:
-        return Found(first, hits, first)
+    recipe, part = goal.recipe, len(batch.inputs)
     with ExitStack() as held:
-        held.enter_context(statistics_kept(state.network))
-        held.enter_context(ascended(state.network.parameters(), goal.recipe.sharpness))
-        second, _ = _descend(state, batch, goal)
-    return Found(first, hits, second)
+        seen = None
+        if recipe.learn_from < 1:
+            with torch.no_grad():
+                losses, hits = _pass(state.network, state, batch, goal)
+            seen, batch = (losses.sum(), hits), only(batch, hardest(losses, recipe.learn_from))
+            # The pass that chose has counted the batch, and all of it, as it will be answered.
+            held.enter_context(statistics_kept(state.network))
+        loss, hits = _descend(state, batch, goal, part)
+        seen = seen or (loss, hits)
+        if recipe.sharpness is not None:
+            # Those of the weights as they are count, not those of the weights after the ascent.
+            held.enter_context(statistics_kept(state.network))
+            held.enter_context(ascended(state.network.parameters(), recipe.sharpness))
+            loss, _ = _descend(state, batch, goal, part)
+    return Found(*seen, loss)
 
 
-def _descend(state: State, batch: Batch, goal: Goal) -> tuple[Tensor, Tensor]:
-    """(the sum of the losses, the hits); the gradient is left in the weights."""
+def _descend(state: State, batch: Batch, goal: Goal, part: int) -> tuple[Tensor, Tensor]:
+    """(the sum of the losses, the hits); the gradient is left in the weights. `part` examples were to choose from."""
     losses, hits = _pass(state.learner, state, batch, goal)
     loss = losses.sum()
     state.optimizer.zero_grad()
     # The gradients are averaged over the processes: so they are those of the whole batch's mean, however it is shared.
-    (loss / (goal.recipe.batch_size / state.world.size)).backward()
+    (loss / (len(batch.inputs) / part * (goal.recipe.batch_size / state.world.size))).backward()
     return loss.detach(), hits
 
 

@@ -70,6 +70,12 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     sync_norm: bool = Field(default=False, description="batch normalisation over all processes' examples together")
     clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
+    learn_from: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of each batch, of the largest losses, to learn from (arXiv 1910.00762)",
+    )
     sharpness: PositiveFloat | None = Field(
         default=None, description="rho, how far SAM ascends before it takes the gradient (arXiv 2010.01412); null: not"
     )
