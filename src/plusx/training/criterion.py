@@ -16,6 +16,7 @@ from plusx.data.cache import Prepared
 from plusx.errors import WrongUse
 from plusx.tasks import Task
 from plusx.training.recipe import Recipe
+from plusx.training.resize import refuse_unless_pictures
 
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 """(outputs, targets) -> the loss of each example. Targets are classes `(batch,)` or shares `(batch, classes)`."""
@@ -35,8 +36,10 @@ class Goal:
         """The goal of a training on these examples.
 
         Raises:
-            WrongUse: the recipe balances classes, and the examples have several each.
+            WrongUse: the recipe balances classes, and the examples have several each; or it resizes what is no picture.
         """
+        if recipe.resize is not None:
+            refuse_unless_pictures(recipe.preprocessing)
         return cls(
             recipe, task, build_losses(recipe, task, train.targets, len(train.classes)), recipe.steps(len(train))
         )

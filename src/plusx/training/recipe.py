@@ -18,6 +18,7 @@ from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
 from plusx.training.lookahead import Lookahead
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
+from plusx.training.resize import Resize
 from plusx.training.schedule import Schedule
 
 __all__ = [
@@ -52,6 +53,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     augment: tuple[Augmentation, ...] = ()
     mix: Mix | None = Field(default=None, description="what makes one example of two: mixup, CutMix")
+    resize: Resize | None = Field(default=None, description="smaller pictures at first; null: always full ones")
     batch_size: PositiveInt = 64
     epochs: PositiveFloat = 10
     optimizer: Optimizer = Sgd()

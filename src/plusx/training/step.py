@@ -16,6 +16,7 @@ from plusx.tasks import Task
 from plusx.training.criterion import Goal
 from plusx.training.distributed import World
 from plusx.training.gradient import find_gradient
+from plusx.training.resize import resized
 from plusx.training.state import State
 
 # Processes share a set in such units, so that each unit's outputs have the same bits however many they are.
@@ -41,10 +42,14 @@ def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[
         NotFinite: the loss or the gradient is infinite or no number, in any process; nothing was updated.
     """
     recipe, world = goal.recipe, state.world
-    factor = recipe.schedule.factor(state.step / goal.steps)
+    progress = state.step / goal.steps
+    factor = recipe.schedule.factor(progress)
     for group in state.optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     state.train()
+    if recipe.resize is not None:
+        size = recipe.resize.size(recipe.preprocessing.shape[1:], progress)
+        batch = batch._replace(inputs=resized(batch.inputs, size))
     found = find_gradient(state, batch, goal)
     length = _clip(state.network, recipe.clip_norm)
     # One exchange a step for all that the processes must agree on.
