@@ -40,6 +40,7 @@ METHODS: dict[str, Sequence[str]] = {
     "repeated augmentation, 3 (1902.05509)": ("repeats=3",),
     "stochastic depth, 0.1 (1603.09382)": ("model_options.stochastic_depth=0.1",),
     "averaged weights, 0.98": ("average=0.98",),
+    "a whitened first layer (2404.00498)": ("whiten=true",),
     "bfloat16": ("precision=bfloat16",),
     "twice the width": ("model_options.num_filters=32",),
     "twice the depth": ("model=resnet14", "model_options.num_filters=16"),

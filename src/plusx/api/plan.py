@@ -18,6 +18,7 @@ from plusx.recipes.images import images_ladder
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
 from plusx.training.start import Start
+from plusx.training.whiten import check_whitening
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,12 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
         raise WrongUse(
             f"--set model={recipe.model}: no such network{nearest(recipe.model, list(ZOO))}; see plusx models"
         )
+    if start is not None and recipe.whiten:
+        raise WrongUse("--set whiten=true: the first layer would not be that of --from; leave one of them out")
     if start is not None:
         check_start(start, recipe)
     _check_dimensions(recipe)
+    check_whitening(recipe)
     return recipe
 
 

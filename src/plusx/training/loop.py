@@ -24,6 +24,7 @@ from plusx.training.start import begin_from, stored_start
 from plusx.training.state import Best, State, Tally
 from plusx.training.step import NotFinite, Outcome, score, train_step
 from plusx.training.watch import Epoch, Step, Watcher
+from plusx.training.whiten import whiten
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def _continue(job: Job, state: State) -> None:
             f"{job.run.path}: process {job.world.rank} finds the checkpoint of step {state.step}, process 0 that of "
             f"step {led_to}; --out must be a folder that all machines share"
         )
+    if job.recipe.whiten and state.step == 0:
+        job.watcher.note(whiten(state, job.train, job.recipe.seed))
     if job.world.leads:
         job.run.keep_metrics(up_to_step=state.step)
 

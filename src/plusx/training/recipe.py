@@ -64,6 +64,9 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     repeats: PositiveInt = Field(default=1, description="how often an example comes, augmented anew (arXiv 2105.13343)")
     frozen: int = Field(default=0, ge=0, description="stages, counted from the stem, that do not learn")
+    whiten: bool = Field(
+        default=False, description="the first layer whitens the training set's patches, and does not learn"
+    )
     rate_decay: float = Field(
         default=1.0, gt=0, le=1, description="each stage's rate, as a share of the next one's (arXiv 1801.06146)"
     )
