@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -23,6 +23,7 @@ from plusx.training.run import RunFolder
 from plusx.training.start import begin_from, stored_start
 from plusx.training.state import Best, State, Tally
 from plusx.training.step import NotFinite, Outcome, score, train_step
+from plusx.training.teacher import stored_teacher
 from plusx.training.watch import Epoch, Step, Watcher
 from plusx.training.whiten import whiten
 
@@ -96,6 +97,8 @@ def _restore(job: Job, state: State) -> int:
 def _run(job: Job, state: State, interrupted: Callable[[], bool]) -> None:
     recipe = job.recipe
     goal = Goal.of(recipe, job.task, job.train)
+    if recipe.distill is not None:
+        goal = replace(goal, teacher=stored_teacher(job.run, job.classes, job.device))
     loader = _loader(job)
     clock = _Clock(state.step)
     if _stopped_early(recipe, state, len(job.train)):

@@ -16,6 +16,7 @@ from plusx.data.mix import Mix
 from plusx.data.modalities import Preprocessing, Spec
 from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.distill import Distill
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
 from plusx.training.schedule import Schedule
 
@@ -58,6 +59,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     loss: Literal["cross_entropy", "binary"] = Field(
         default="cross_entropy", description="binary: each class for itself (arXiv 2110.00476, section 3.1)"
     )
+    distill: Distill | None = Field(default=None, description="what a teacher counts; null: there is none")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     balance: Literal["none", "sampling", "weights", "logits"] = Field(
         default="none", description="what makes up for classes of unequal size; see training/criterion.py"

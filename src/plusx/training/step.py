@@ -14,6 +14,7 @@ from plusx.data.cache import Prepared
 from plusx.data.loader import Batch, in_order
 from plusx.tasks import Task
 from plusx.training.criterion import Goal
+from plusx.training.distill import distilled
 from plusx.training.distributed import World
 from plusx.training.state import State
 
@@ -51,7 +52,11 @@ def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[
     state.train()
     with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         outputs = state.learner(batch.inputs)
-    loss = goal.losses(outputs.float(), batch.targets).sum()
+        taught = None if goal.teacher is None else goal.teacher(batch.inputs)
+    losses = goal.losses(outputs.float(), batch.targets)
+    if taught is not None and recipe.distill is not None:
+        losses = distilled(losses, outputs.float(), taught.float(), recipe.distill, multilabel=goal.task.multilabel)
+    loss = losses.sum()
     state.optimizer.zero_grad()
     # The gradients are averaged over the processes: so they are those of the whole batch's mean, however it is shared.
     (loss / (recipe.batch_size / world.size)).backward()
