@@ -44,6 +44,7 @@ METHODS: dict[str, Sequence[str]] = {
     "SAM, 0.05 (2010.01412)": ("sharpness=0.05",),
     "learning from the hardest half (1910.00762)": ("learn_from=0.5",),
     "progressive resizing from a half (2104.00298)": ("resize={}",),
+    "a whitened first layer (2404.00498)": ("whiten=true",),
     "bfloat16": ("precision=bfloat16",),
     "twice the width": ("model_options.num_filters=32",),
     "twice the depth": ("model=resnet14", "model_options.num_filters=16"),

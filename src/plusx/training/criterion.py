@@ -17,6 +17,7 @@ from plusx.errors import WrongUse
 from plusx.tasks import Task
 from plusx.training.recipe import Recipe
 from plusx.training.resize import refuse_unless_pictures
+from plusx.training.teacher import Teacher
 
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 """(outputs, targets) -> the loss of each example. Targets are classes `(batch,)` or shares `(batch, classes)`."""
@@ -24,12 +25,14 @@ Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a training step needs to know beside its batch: recipe, task, losses, and how many steps come."""
+    """What a training step needs to know beside its batch: recipe, task, losses, how many steps come, and a
+    distillation's teacher."""
 
     recipe: Recipe
     task: Task
     losses: Losses
     steps: int
+    teacher: Teacher | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, task: Task, train: Prepared) -> Goal:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plusx.data.loader import Batch
 from plusx.training.criterion import Goal
+from plusx.training.distill import distilled
 from plusx.training.selection import hardest, only
 from plusx.training.sharpness import ascended
 from plusx.training.state import State
@@ -79,4 +80,8 @@ def _pass(network: nn.Module, state: State, batch: Batch, goal: Goal) -> tuple[F
     torch.manual_seed((recipe.seed * STEP_SEED + state.step + state.world.rank * RANK_SEED) % 2**64)
     with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         outputs = network(batch.inputs)
-    return goal.losses(outputs.float(), batch.targets), goal.task.hits(outputs, batch.targets)
+        taught = None if goal.teacher is None else goal.teacher(batch.inputs)
+    losses = goal.losses(outputs.float(), batch.targets)
+    if taught is not None and recipe.distill is not None:
+        losses = distilled(losses, outputs.float(), taught.float(), recipe.distill, multilabel=goal.task.multilabel)
+    return losses, goal.task.hits(outputs, batch.targets)

@@ -23,6 +23,7 @@ from plusx.training.recipe import Muon, Recipe
 from plusx.training.schedule import Schedule
 from plusx.training.state import State
 from plusx.training.step import NotFinite, train_step
+from plusx.training.whiten import whiten
 
 STEPS = 100
 # Of the recipe's own rate: what is tested.
@@ -117,6 +118,8 @@ def find_lr(recipe: Recipe, task: Task, train: Prepared, device: torch.device, s
     loader = build_loader(recipe, train, device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), closing(loader.stream(0, steps)) as batches:
         state = State(flat, task.network_options(train.classes), device)
+        if flat.whiten:
+            whiten(state, train, flat.seed)
         goal = replace(Goal.of(flat, task, train), steps=steps)
         return suggest(tried, measure(_trial(state, goal, batches), tried))
 

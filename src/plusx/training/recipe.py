@@ -16,6 +16,7 @@ from plusx.data.mix import Mix
 from plusx.data.modalities import Preprocessing, Spec
 from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.distill import Distill
 from plusx.training.lookahead import Lookahead
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
 from plusx.training.resize import Resize
@@ -61,12 +62,16 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     loss: Literal["cross_entropy", "binary"] = Field(
         default="cross_entropy", description="binary: each class for itself (arXiv 2110.00476, section 3.1)"
     )
+    distill: Distill | None = Field(default=None, description="what a teacher counts; null: there is none")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     balance: Literal["none", "sampling", "weights", "logits"] = Field(
         default="none", description="what makes up for classes of unequal size; see training/criterion.py"
     )
     repeats: PositiveInt = Field(default=1, description="how often an example comes, augmented anew (arXiv 2105.13343)")
     frozen: int = Field(default=0, ge=0, description="stages, counted from the stem, that do not learn")
+    whiten: bool = Field(
+        default=False, description="the first layer whitens the training set's patches, and does not learn"
+    )
     rate_decay: float = Field(
         default=1.0, gt=0, le=1, description="each stage's rate, as a share of the next one's (arXiv 1801.06146)"
     )

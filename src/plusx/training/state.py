@@ -15,7 +15,7 @@ from plusx.model.zoo import ZOO
 from plusx.training.average import Average
 from plusx.training.checkpoint import Checkpoint
 from plusx.training.distributed import World
-from plusx.training.groups import freeze
+from plusx.training.groups import first_convolution, freeze
 from plusx.training.lookahead import SlowWeights
 from plusx.training.optim import build_optimizer
 from plusx.training.recipe import Recipe
@@ -69,6 +69,8 @@ class State:
         if recipe.sync_norm and self.world.size > 1:
             synchronise_norms(self.network)
         freeze(self.network, recipe.frozen)
+        if recipe.whiten:
+            first_convolution(self.net).requires_grad_(False)
         self.learner = self.world.replicate(self.network)
         self.optimizer = build_optimizer(self.network, recipe.optimizer, recipe.rate_decay)
         self._recipe = recipe
