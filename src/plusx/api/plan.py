@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
+
 from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
@@ -18,6 +20,7 @@ from plusx.model.zoo import ZOO
 from plusx.recipes import find_recipe
 from plusx.recipes.images import images_ladder
 from plusx.training.distill import Distill
+from plusx.training.precision import faster_precision
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
 from plusx.training.start import Start
@@ -176,7 +179,17 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
         check_start(start, recipe)
     _check_dimensions(recipe)
     check_whitening(recipe)
-    return recipe
+    return _with_precision(recipe)
+
+
+def _with_precision(recipe: Recipe) -> Recipe:
+    """The recipe with a precision of its own: from here on it does not depend on the machine."""
+    if recipe.precision != "auto":
+        return recipe
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = faster_precision(device)
+    reasons = {**recipe.reasons, "precision": f"this {device.type} multiplies it faster"}
+    return recipe.model_copy(update={"precision": precision, "reasons": reasons})
 
 
 def _with_teacher(plan: Plan, recipe: Recipe) -> Recipe:

@@ -93,7 +93,10 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         default=None,
         description="stop after so many epochs without a better validation; keep the best. null: never",
     )
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="auto: what the machine that begins the run is faster in; a run's recipe names it",
+    )
     channels_last: bool = True
     reasons: dict[str, str] = Field(default_factory=dict)
 
