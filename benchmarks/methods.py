@@ -1,6 +1,6 @@
 """What each training method gains or loses on MNIST: one change to the recipe at a time, several seeds, interleaved.
 
-    python benchmarks/methods.py [--seeds 3] [--epochs 1] [--write]
+    python benchmarks/methods.py [--seeds 3] [--epochs 1] [--only WORD ...] [--write]
 
 A sixth of the training pictures is held out and judged by. The test split's score, which every training prints, is
 not read.
@@ -57,12 +57,14 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, 2, ...")
     parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="beside the default, methods with such a word")
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     options = parser.parse_args()
-    found: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
+    chosen = [method for method in METHODS if wanted(method, options.only)]
+    found: dict[str, list[tuple[float, float]]] = {method: [] for method in chosen}
     for seed in range(options.seeds):
-        for method, changes in METHODS.items():
-            found[method].append(train(options.data_dir, seed, options.epochs, changes))
+        for method in chosen:
+            found[method].append(train(options.data_dir, seed, options.epochs, METHODS[method]))
             error, duration_s = found[method][-1]
             print(f"{method:<44} seed {seed}  {error:.2f} % wrong  {duration_s:.1f} s", flush=True)
     lines = ["| median (lowest to highest) | wrong of those held out, % | from data to model, s |", "|---|---|---|"]
@@ -72,8 +74,14 @@ def main() -> None:
     body = "\n".join([*lines, "", f"{options.seeds} seeds of {options.epochs:g} epochs. {setting()}."])
     print(f"\n{body}")
     if options.write:
-        command = f"python benchmarks/methods.py --seeds {options.seeds} --epochs {options.epochs:g} --write"
-        write_section(HEADING, f"{body}\n\n`{command}`")
+        only = "" if options.only is None else f" --only {' '.join(options.only)}"
+        command = f"python benchmarks/methods.py --seeds {options.seeds} --epochs {options.epochs:g}{only} --write"
+        heading = HEADING if options.only is None else f"{HEADING}: {', '.join(options.only)}"
+        write_section(heading, f"{body}\n\n`{command}`")
+
+
+def wanted(method: str, only: Sequence[str] | None) -> bool:
+    return only is None or method == next(iter(METHODS)) or any(word.lower() in method.lower() for word in only)
 
 
 def train(data_dir: Path, seed: int, epochs: float, changes: Sequence[str]) -> tuple[float, float]:
