@@ -39,7 +39,7 @@ def evaluate(
         return
     for skipped in scores["skipped_because"]:
         say(f"skipped {skipped['name']}: {skipped['reason']}")
-    print(f"split              {scores['split']}, {scores['count']:,} pictures")
+    print(f"split              {scores['split']}, {scores['count']:,} examples")
     for name, words in SHARES.items():
         if name in scores:
             print(f"{words:<18} {percent(scores[name])}")

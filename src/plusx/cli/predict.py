@@ -31,7 +31,8 @@ def predict(
     if out is not None:
         check_ending(out)
     loaded = load(model, engine)
-    counted = _Counted(predict_stream(loaded.archive, loaded.engine, expand(inputs, sys.stdin), top))
+    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    counted = _Counted(predict_stream(loaded.archive, loaded.engine, files, top))
     if json:
         rows = list(counted)
         if out is not None:

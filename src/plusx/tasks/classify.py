@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict
 
+from plusx.tasks.base import TaskBase
 from plusx.tasks.figures import precision_recall_f1
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CALIBRATION_BINS = 15
 
 
-class Classify(BaseModel):
+class Classify(TaskBase):
     """The task of naming the one class of an example.
 
     >>> import numpy as np
@@ -25,17 +25,17 @@ class Classify(BaseModel):
     'dog'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: Literal["classify"] = "classify"
 
-    multilabel: ClassVar[bool] = False
-    """Whether an example may have several labels."""
     answer_keys: ClassVar[tuple[str, ...]] = ("label", "probability", "top")
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
         return {"head": "linear", "num_classes": len(classes)}
+
+    def made_up(self, count: int, classes: Sequence[str]) -> Int[np.ndarray, " count"]:
+        """Every class in turn."""
+        return np.arange(count) % len(classes)
 
     def losses(
         self, outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0
@@ -50,6 +50,10 @@ class Classify(BaseModel):
         """How many of a batch are right: what a training's accuracy is counted from. Of shares the largest counts."""
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         return (outputs.argmax(1) == classes).sum()
+
+    def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+        """Each class's; a row sums to 1."""
+        return softmax(outputs)
 
     def answers(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
