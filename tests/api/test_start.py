@@ -197,6 +197,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no run of these": ({"start": "tests/none"}, "--from tests/none: no such file or folder"),
     "no network": ({"start": "torchvision/IMAGENET1K_V1"}, "name the network of these weights"),
     "other network": ({"model": "resnet34"}, "weights of another network: it lacks layer1.2.conv1.weight"),
+    "whitened": (
+        {"model": "resnet18", "changes": {"whiten": "true"}},
+        "--set whiten=true: the first layer would not be that of --from",
+    ),
     "bad fold": ({"fold": "6/5"}, "fold=6/5"),
 }
 

@@ -103,6 +103,14 @@ def test_a_trained_model_is_trained_further(run: Path, digit_folder: Path, tmp_p
     assert (recipe["name"], recipe["frozen"], recipe["balance"]) == ("fine_tune", 1, "weights")
 
 
+def test_a_student_learns_from_a_teacher(run: Path, digit_folder: Path, tmp_path: Path) -> None:
+    choices = ["--teacher", run, "--set", "distill.temperature=4", "--out", tmp_path / "run", *QUICK]
+    done = plusx("train", digit_folder, *choices)
+    assert done.returncode == 0, done.stderr
+    assert f"distill: weight 0.5, temperature 4 (with the teacher {run})" in done.stderr
+    assert (tmp_path / "run" / "teacher.plusx").read_bytes() == (run / "model.plusx").read_bytes()
+
+
 def test_folds_are_summed_up(digit_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "folds"
     done = answer("train", digit_folder, "--folds", "2", "--out", out, *QUICK)
@@ -131,6 +139,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "bad share": (["train", "digits", "--max-skipped", "lots"], 2, "--max-skipped lots"),
     "one fold": (["train", "digits", "--folds", "1"], 2, "--folds 1"),
     "no start": (["train", "digits", "--from", "none.pth"], 2, "--from none.pth: no such file"),
+    "no teacher": (["train", "digits", "--teacher", "none.plusx"], 1, "--teacher none.plusx: is not there"),
     "bad balance": (["train", "digits", "--balance", "much"], 2, "balance"),
     "bad network": (["train", "digits", "--model", "resnet9"], 2, "did you mean resnet8?"),
     "no model": (["predict", "none.plusx", "a.png"], 1, "none.plusx"),

@@ -118,5 +118,13 @@ class TestTask:
             assert 0 <= ranked[-1] <= ranked[0] <= 1
             assert set(filter(None, answer["label"].split("|"))) <= set(CLASSES)
 
+    def test_one_view_is_its_own_mean_and_equal_ones_too(self, task: Task, targets: np.ndarray) -> None:
+        alone = task.scores(drawn(), targets, CLASSES)
+        for views in (1, 3):
+            averaged = task.averaged([drawn()] * views)
+            assert averaged.shape == drawn().shape
+            assert task.scores(averaged, targets, CLASSES)["accuracy"] == alone["accuracy"]
+            assert task.scores(averaged, targets, CLASSES)["loss"] == pytest.approx(alone["loss"])
+
     def test_no_outputs_have_no_answers(self, task: Task) -> None:
         assert task.answers(np.empty((0, len(CLASSES))), CLASSES) == []

@@ -28,7 +28,9 @@ from plusx.data.loader import Loader
 from plusx.data.mix import Mix
 from plusx.training.checkpoint import checkpoint_paths
 from plusx.training.distributed import World
+from plusx.training.lookahead import Lookahead
 from plusx.training.recipe import Sgd
+from plusx.training.resize import Resize
 
 SIZES = st.integers(1, 8)
 
@@ -162,6 +164,19 @@ def test_the_loss_curve_is_that_of_one_process(tmp_path: Path, alone: dict, size
     assert_same_training(together[0], alone)
     for other in together[1:]:
         assert all((other["weights"][name] == weight).all() for name, weight in together[0]["weights"].items())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sharpness": 0.05}, {"sharpness": 0.05, **SYNCED}, {"lookahead": Lookahead(k=4)}, {"resize": Resize(), **SYNCED}],
+    ids=["sharpness", "sharpness, synchronised", "lookahead", "resize, synchronised"],
+)
+def test_each_method_does_what_it_does_in_one_process(tmp_path: Path, changes: dict) -> None:
+    alone = in_world(1, training, tmp_path / "1", {**GROUP, "epochs": 0.7, **changes})[0]
+    together = in_world(2, training, tmp_path / "2", {**GROUP, "epochs": 0.7, **changes})
+    assert_same_training(together[0], alone, rel=1e-3 if "sync_norm" in changes else 1e-4)
+    for name, weight in together[0]["weights"].items():
+        assert (together[1]["weights"][name] == weight).all()
 
 
 def test_with_synchronised_normalisation_too(tmp_path: Path) -> None:

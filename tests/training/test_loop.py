@@ -7,11 +7,14 @@ import pytest
 import torch
 from jobs import digits, job, recipe
 
+from plusx.data.mix import Mix
 from plusx.errors import PlusxError
 from plusx.tasks.classify import Classify
 from plusx.training.checkpoint import checkpoint_paths, load_latest
+from plusx.training.lookahead import Lookahead
 from plusx.training.loop import fit
-from plusx.training.recipe import AdamW, Recipe, Sgd
+from plusx.training.recipe import AdamW, Muon, Recipe, Sgd
+from plusx.training.resize import Resize
 from plusx.training.state import State
 from plusx.training.step import score
 from plusx.training.watch import Silent, Step
@@ -44,6 +47,13 @@ RECIPES = {
     "early stopping": recipe(patience=2, epochs=8),
     "contiguous": recipe(channels_last=False),
     "bfloat16": recipe(precision="bfloat16"),
+    "selection": recipe(learn_from=0.3),
+    "sharpness": recipe(sharpness=0.05),
+    "resize": recipe(resize=Resize(), mix=Mix()),
+    "all methods": recipe(
+        learn_from=0.5, sharpness=0.05, resize=Resize(), lookahead=Lookahead(k=4), optimizer=Muon(), patience=9
+    ),
+    "lookahead": recipe(lookahead=Lookahead(k=4), average=None, patience=9),
 }
 
 

@@ -18,7 +18,10 @@ from torch import nn
 from plusx.errors import PlusxError
 from plusx.tasks.classify import Classify
 from plusx.training import distributed
+from plusx.training.criterion import Goal
 from plusx.training.distributed import joined
+from plusx.training.feed import build_loader
+from plusx.training.gradient import find_gradient
 from plusx.training.loop import fit
 from plusx.training.recipe import Sgd
 from plusx.training.state import State
@@ -131,6 +134,18 @@ def scores() -> tuple[float, float]:
     with joined() as world:
         state = State(recipe(), {"num_classes": 10}, world.device, world)
         return score(state.evaluated(), Classify(), digits(700, 0), world.device, world)
+
+
+def gradient(changes: dict[str, Any]) -> dict[str, Any]:
+    """What `find_gradient` leaves in the weights in an untrained network for the first batch of 32 digits."""
+    with joined() as world:
+        made, prepared = recipe(**changes), digits(64, 0)
+        state = State(made, {"num_classes": 10}, world.device, world)
+        state.train()
+        batch = build_loader(made, prepared, world.device, world.share(made.batch_size, unit=2)).batch(0)
+        find_gradient(state, batch, Goal.of(made, Classify(), prepared))
+        parameters = state.network.named_parameters()
+        return {"gradients": {name: parameter.grad.numpy() for name, parameter in parameters}}
 
 
 def normalised(dims: int) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def cross_validate(
         watcher.note(f"fold {number} of {folds}")
         # Every fold from what the first began from, whatever has become of it since.
         start = first.start if first.start.exists() and number > 1 else plan.start
-        fold = replace(plan, fold=f"{number}/{folds}", start=start)
+        teacher = first.teacher if first.teacher.exists() and number > 1 else plan.teacher
+        fold = replace(plan, fold=f"{number}/{folds}", start=start, teacher=teacher)
         try:
             done.append(_train_fold(RunFolder(run / f"fold-{number}"), fold, resume, watcher))
         except KeyboardInterrupt:
@@ -149,7 +150,7 @@ def _train_fold(run: RunFolder, plan: Plan, resume: bool, watcher: Watcher) -> T
     """A fold's training: what is finished is read, what is begun goes on."""
     finished = run.path / "result.json"
     if resume and run.begun():
-        plan = as_begun(run, replace(plan, start=None))
+        plan = as_begun(run, replace(plan, start=None, teacher=None))
     if resume and finished.exists():
         scores = json.loads(finished.read_text(encoding="utf-8"))
         return Trained(run.path, run.model, scores["duration_s"], scores["val"], scores["test"])

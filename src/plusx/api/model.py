@@ -15,6 +15,7 @@ from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_description, check_golden
+from plusx.engines.views import with_views
 from plusx.errors import WrongUse, nearest
 from plusx.evaluate.scores import evaluate
 from plusx.predict.stream import Input, predict_stream
@@ -39,36 +40,50 @@ class Model:
         """The labels, in the order of the network's outputs."""
         return self.archive.manifest.classes
 
-    def predict(self, inputs: One | Iterable[One], top: int = 5) -> list[dict[str, Any]]:
+    def predict(self, inputs: One | Iterable[One], top: int = 5, *, tta: str = "none") -> list[dict[str, Any]]:
         """One answer an input, in order: `path`, `label`, `probability`, `top`, `error`, and `labels` where it may
         have several, which `label` then joins by `|`.
 
         Args:
             inputs: one or many of: a path, a file's bytes, uint8 pixels `(height, width[, channels])`.
             top: how many of the likeliest labels to list.
+            tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
 
         A bad input gives an answer whose `error` says why; it raises nothing.
+
+        Raises:
+            WrongUse: no such views, or the model's examples are no pictures.
         """
+        engine = with_views(self.engine, self.archive, tta)
         many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
         sources = (str(source) if isinstance(source, Path) else source for source in many)
-        return list(predict_stream(self.archive, self.engine, sources, top))
+        return list(predict_stream(self.archive, engine, sources, top))
 
     def evaluate(
-        self, data: str | Path | DataSet, *, split: str = "", data_dir: Path | None = None, cache: bool = True
+        self,
+        data: str | Path | DataSet,
+        *,
+        split: str = "",
+        data_dir: Path | None = None,
+        cache: bool = True,
+        tta: str = "none",
     ) -> dict[str, Any]:
         """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
-        `split`.
+        `split`; with test-time views, their name as `tta`.
 
         Args:
             data: as for `train`; classes are matched by name.
             split: `train`, `val` or `test`; by default the last of test, val, train that there is.
             data_dir: where a known set's files are.
             cache: keep decoded pictures for the next time.
+            tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
 
         Raises:
-            WrongUse: no such split, classes that the model does not know, or several labels where it names one.
+            WrongUse: no such split or views, views of what is no picture, classes that the model does not know, or
+                several labels where it names one.
             PlusxError: no example can be read.
         """
+        engine = with_views(self.engine, self.archive, tta)
         manifest = self.archive.manifest
         spec = spec_from_json(manifest.preprocessing)
         dataset = read_dataset(
@@ -80,9 +95,10 @@ class Model:
         )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
-        scores = evaluate(self.archive, self.engine, prepared)
+        scores = evaluate(self.archive, engine, prepared)
         reasons = [skipped._asdict() for skipped in prepared.skipped]
-        return {"split": split, **scores, "skipped_because": reasons}
+        viewed = {} if tta == "none" else {"tta": tta}
+        return {"split": split, **viewed, **scores, "skipped_because": reasons}
 
 
 def load(path: str | Path, engine: str = "torch") -> Model:

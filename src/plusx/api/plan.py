@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
+
 from plusx.api.start import as_in, check_start, facts_as_in
+from plusx.api.teacher import check_teacher
+from plusx.archive import Archive
 from plusx.data.image import ImageSpec
 from plusx.data.modalities import survey
 from plusx.data.samples import Samples
@@ -15,9 +19,12 @@ from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.model.zoo import ZOO
 from plusx.recipes import AUTOMATIC, find_recipe
+from plusx.training.distill import Distill
+from plusx.training.precision import faster_precision
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
 from plusx.training.start import Start
+from plusx.training.whiten import check_whitening
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Plan:
             start.
         start: what to begin from: a model file, a run's folder, or another library's weights, as
             `plusx.model.pretrained.load_weights` takes them (with `model` naming their network). None: fresh weights.
+        teacher: a model file or a run's folder, whose answers are learnt beside the labels. None: labels alone.
         fold: "2/5" validates on the second of five equal parts of all examples but the test split's, and trains on the
             others; "" holds examples out where there is no val split.
         changes: the recipe's dotted keys with their new values, as `--set` takes them.
@@ -51,6 +59,7 @@ class Plan:
     model: str = "auto"
     recipe: str = "auto"
     start: str | Path | None = None
+    teacher: str | Path | None = None
     fold: str = ""
     changes: Mapping[str, str] = field(default_factory=dict)
     val_fraction: float = 0.1
@@ -112,25 +121,31 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def resolve(plan: Plan, samples: Samples, start: Start | None = None) -> Recipe:
+def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: Archive | None = None) -> Recipe:
     """The recipe for a new run: by the examples and the start, then the person's own changes.
 
     Raises:
-        WrongUse: an unknown recipe, key, value or network, or one that nothing of the start fits.
+        WrongUse: an unknown recipe, key, value or network, one that nothing of the start fits, or one whose examples
+            the teacher cannot answer.
         PlusxError: no example can be read.
     """
-    return _settled(plan, start, find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start)))
+    recipe = _settled(plan, start, find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start)))
+    if plan.teacher is not None and teacher is not None:
+        check_teacher(teacher, plan.teacher, recipe, samples)
+    return recipe
 
 
 def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> list[Recipe]:
     """The recipes that a time is chosen from, the cheapest first: one alone where recipe or network was named.
 
     Raises:
-        WrongUse: as `resolve`, or epochs beside a budget.
+        WrongUse: as `resolve`, or epochs or a teacher beside a budget.
         PlusxError: no example can be read.
     """
     if "epochs" in plan.changes:
         raise WrongUse("--budget: it decides the epochs; leave --epochs out")
+    if plan.teacher is not None:
+        raise WrongUse("--budget: what a teacher costs is not measured; give --epochs")
     automatic = AUTOMATIC[samples.modality]
     if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
         return [_settled(plan, None, recipe) for recipe in automatic.ladder(_facts(samples, None))]
@@ -156,15 +171,40 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
     if plan.model != "auto":
         reasons = {**recipe.reasons, "model": "set by you"}
         recipe = recipe.model_copy(update={"model": plan.model, "model_options": {}, "reasons": reasons})
-    recipe = changed(recipe, plan.changes)
+    recipe = changed(_with_teacher(plan, recipe), plan.changes)
+    if (recipe.distill is None) != (plan.teacher is None):
+        raise WrongUse("--set distill: it goes together with --teacher; give both or none")
     if recipe.model not in ZOO:
         raise WrongUse(
             f"--set model={recipe.model}: no such network{nearest(recipe.model, list(ZOO))}; see plusx models"
         )
+    if start is not None and recipe.whiten:
+        raise WrongUse("--set whiten=true: the first layer would not be that of --from; leave one of them out")
     if start is not None:
         check_start(start, recipe)
     _check_dimensions(recipe)
-    return recipe
+    check_whitening(recipe)
+    return _with_precision(recipe)
+
+
+def _with_precision(recipe: Recipe) -> Recipe:
+    """The recipe with a precision of its own: from here on it does not depend on the machine."""
+    if recipe.precision != "auto":
+        return recipe
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = faster_precision(device)
+    reasons = {**recipe.reasons, "precision": f"this {device.type} multiplies it faster"}
+    return recipe.model_copy(update={"precision": precision, "reasons": reasons})
+
+
+def _with_teacher(plan: Plan, recipe: Recipe) -> Recipe:
+    if plan.teacher is None:
+        if meant := [key for key in plan.changes if key.split(".")[0] == "distill"]:
+            raise WrongUse(f"--set {meant[0]}: it is for a teacher; name one with --teacher")
+        return recipe
+    return recipe.model_copy(
+        update={"distill": Distill(), "reasons": {**recipe.reasons, "distill": f"with the teacher {plan.teacher}"}}
+    )
 
 
 def _check_dimensions(recipe: Recipe) -> None:
@@ -221,6 +261,8 @@ def shown(recipe: Recipe, key: str) -> str:
         return f"{spec.height}x{spec.width}, {'grey' if spec.channels == 1 else 'colour'}, {spec.fit}"
     if key == "optimizer":
         return f"{recipe.optimizer.name}, lr {recipe.optimizer.lr:g}"
+    if key == "distill" and recipe.distill is not None:
+        return f"weight {recipe.distill.weight:g}, temperature {recipe.distill.temperature:g}"
     if key == "augment":
         return " + ".join(one.name for one in recipe.augment) or "none"
     value: Any = recipe.model_dump(mode="json")

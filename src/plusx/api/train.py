@@ -10,13 +10,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from plusx.api.budget import Deadline, resolve_in_time
 from plusx.api.examples import Parted, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan, resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
+from plusx.api.teacher import find_teacher, note_other_preparation
+from plusx.archive import Archive
 from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
@@ -32,6 +34,7 @@ from plusx.training.run import RunFolder
 from plusx.training.start import Start, write_start
 from plusx.training.state import State
 from plusx.training.store import build_archive, store_archive
+from plusx.training.teacher import write_teacher
 from plusx.training.track import find_trackers
 from plusx.training.track.tracker import Tracker
 from plusx.training.track.tracking import Tracking
@@ -98,13 +101,14 @@ def train(
         resume = world.told(lambda: str(_continues(run, resume))) == str(True)
         plan = as_begun(run, plan) if resume else plan
         parted = read_examples(plan, watcher)
-        start = find_start(plan.start, plan.model) if plan.start and world.leads and not resume else None
-        recipe, prepared = _resolved(run, resume, plan, parted, start, began, watcher, world)
+        given = _given(plan) if world.leads and not resume else Given()
+        recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
         for key, reason in recipe.reasons.items():
             watcher.note(f"{key}: {shown(recipe, key)} ({reason})")
-        note_differences(start, recipe, watcher)
+        note_differences(given.start, recipe, watcher)
+        note_other_preparation(given.teacher, plan.teacher, recipe, watcher)
         if world.leads and not resume:
-            _begin(run, plan, recipe, parted, start)
+            _begin(run, plan, recipe, parted, given)
         job = Job(
             recipe=recipe,
             task=task_for(parted.dataset.split("train")),
@@ -125,6 +129,20 @@ def train(
                 result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
                 scored(json.loads(result))
     return Trained(run.path, run.model, **json.loads(result))
+
+
+class Given(NamedTuple):
+    """Trained networks that a new run uses, as its leader read them."""
+
+    start: Start | None = None
+    teacher: Archive | None = None
+
+
+def _given(plan: Plan) -> Given:
+    return Given(
+        start=find_start(plan.start, plan.model) if plan.start else None,
+        teacher=find_teacher(plan.teacher) if plan.teacher else None,
+    )
 
 
 def _folder(plan: Plan, out: str | Path | None, resume: bool) -> Path:
@@ -159,7 +177,7 @@ def _resolved(
     resume: bool,
     plan: Plan,
     parted: Parted,
-    start: Start | None,
+    given: Given,
     began: float,
     watcher: Watcher,
     world: World,
@@ -169,12 +187,12 @@ def _resolved(
     if plan.budget_s is not None and not resume:
         if world.size > 1:
             raise WrongUse("--budget: it is measured in one process; in many, give --epochs")
-        ladder = resolve_ladder(plan, train_samples, start)
+        ladder = resolve_ladder(plan, train_samples, given.start)
         recipe, prepared = resolve_in_time(plan, parted, ladder, Deadline(began, plan.budget_s), world.device, watcher)
     else:
         recipe = _agreed(
             world,
-            lambda: resume_recipe(run, plan, parted.fingerprint) if resume else resolve(plan, train_samples, start),
+            lambda: resume_recipe(run, plan, parted.fingerprint) if resume else resolve(plan, train_samples, *given),
         )
         prepared = prepare_together(parted, recipe, plan, watcher, world)
     if plan.find_lr and not resume:
@@ -186,11 +204,13 @@ def _agreed(world: World, decide: Callable[[], Recipe]) -> Recipe:
     return Recipe.model_validate_json(world.told(lambda: decide().model_dump_json()))
 
 
-def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, start: Start | None) -> None:
+def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given) -> None:
     run.claim()
     write_recipe(recipe, run.recipe)
     write_splits(parted.dataset, run.splits)
-    kept = {} if start is None else {"start": write_start(start, run.start).sha256}
+    kept = {} if given.start is None else {"start": write_start(given.start, run.start).sha256}
+    if given.teacher is not None:
+        kept["teacher"] = write_teacher(given.teacher, run.teacher)
     # Last, since a folder with it can be resumed.
     about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
     run.write_about({**about, **kept})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json, say
+from plusx.cli.output import Json, Tta, percent, print_json, say
 
 WORST_SHOWN = 10
 SHARES = {
@@ -28,18 +28,21 @@ def evaluate(
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
     cache: Annotated[bool, typer.Option(help="Keep decoded pictures on disk, or decode at each use.")] = True,
     engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    tta: Tta = "none",
     json: Json = False,
 ) -> None:
     """Score a model on labelled pictures."""
     from plusx.api.model import load
 
-    scores = load(model, engine).evaluate(data, split=split, data_dir=data_dir, cache=cache)
+    scores = load(model, engine).evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta)
     if json:
         print_json(scores)
         return
     for skipped in scores["skipped_because"]:
         say(f"skipped {skipped['name']}: {skipped['reason']}")
     print(f"split              {scores['split']}, {scores['count']:,} examples")
+    if "tta" in scores:
+        print(f"views              {tta}")
     for name, words in SHARES.items():
         if name in scores:
             print(f"{words:<18} {percent(scores[name])}")

@@ -9,6 +9,8 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
+Tta = Annotated[str, typer.Option("--tta", help="Answer by the mean over views of each picture: mirror or shift.")]
+
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json, say
+from plusx.cli.output import Json, Tta, percent, print_json, say
 from plusx.errors import PlusxError
 
 
@@ -20,10 +20,12 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
     engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    tta: Tta = "none",
     json: Json = False,
 ) -> None:
     """Name what is in pictures."""
     from plusx.api.model import load
+    from plusx.engines.views import with_views
     from plusx.predict.inputs import expand
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
@@ -31,13 +33,16 @@ def predict(
     if out is not None:
         check_ending(out)
     loaded = load(model, engine)
+    running = with_views(loaded.engine, loaded.archive, tta)
+    if tta != "none":
+        say(f"each answer is the mean over views: {tta}")
     files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
-    counted = _Counted(predict_stream(loaded.archive, loaded.engine, files, top))
+    counted = _Counted(predict_stream(loaded.archive, running, files, top))
     if json:
         rows = list(counted)
         if out is not None:
             write_rows(rows, out)
-        print_json({"predictions": rows})
+        print_json({"predictions": rows} | ({} if tta == "none" else {"tta": tta}))
     elif out is not None:
         write_rows(counted, out)
         say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")

@@ -35,6 +35,10 @@ def train(
             help="Begin from a .plusx file, a run's folder, or torchvision/NAME, timm/NAME, ...",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Learn its answers too: a .plusx file or a run's folder, same classes."),
+    ] = None,
     freeze: Annotated[
         int | None, typer.Option(metavar="STAGES", help="Stages from the stem on that keep their weights.")
     ] = None,
@@ -109,6 +113,7 @@ def train(
             model=model,
             recipe=recipe,
             start=from_,
+            teacher=teacher,
             changes=changes,
             data_dir=data_dir,
             modality=modality,

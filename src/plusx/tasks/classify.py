@@ -55,6 +55,15 @@ class Classify(TaskBase):
         """Each class's; a row sums to 1."""
         return softmax(outputs)
 
+    def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes"]]) -> Float[np.ndarray, "batch classes"]:
+        """The outputs whose probabilities are the mean of these outputs' probabilities, in float64.
+
+        >>> import numpy as np
+        >>> softmax(Classify().averaged([np.log([[0.2, 0.8]]), np.log([[0.4, 0.6]])])).round(6).tolist()
+        [[0.3, 0.7]]
+        """
+        return np.logaddexp.reduce([log_softmax(one) for one in outputs]) - np.log(len(outputs))
+
     def answers(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
     ) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from plusx.data.cache import Prepared
 from plusx.errors import WrongUse
 from plusx.tasks import Task
 from plusx.training.recipe import Recipe
+from plusx.training.resize import refuse_unless_pictures
+from plusx.training.teacher import Teacher
 
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 """(outputs, targets) -> the loss of each example. Targets are classes `(batch,)` or shares `(batch, classes)`."""
@@ -23,20 +25,24 @@ Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a training step needs to know beside its batch: recipe, task, losses, and how many steps come."""
+    """What a training step needs to know beside its batch: recipe, task, losses, how many steps come, and a
+    distillation's teacher."""
 
     recipe: Recipe
     task: Task
     losses: Losses
     steps: int
+    teacher: Teacher | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, task: Task, train: Prepared) -> Goal:
         """The goal of a training on these examples.
 
         Raises:
-            WrongUse: the recipe balances classes, and the examples have several each.
+            WrongUse: the recipe balances classes, and the examples have several each; or it resizes what is no picture.
         """
+        if recipe.resize is not None:
+            refuse_unless_pictures(recipe.preprocessing)
         return cls(
             recipe, task, build_losses(recipe, task, train.targets, len(train.classes)), recipe.steps(len(train))
         )

@@ -91,6 +91,11 @@ class World:
             for buffer in network.buffers():
                 dist.broadcast(buffer, src=0)
 
+    def lead(self, tensor: Tensor) -> None:
+        """Takes over the leader's values of a tensor, in place."""
+        if self.size > 1:
+            dist.broadcast(tensor, src=0)
+
     def told(self, decide: Callable[[], str]) -> str:
         """What the leader decides, in every process; the others wait for it as long as it takes."""
         if self._store is None:

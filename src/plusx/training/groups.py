@@ -26,6 +26,21 @@ def sections(network: nn.Module) -> list[nn.Module]:
     return [network]
 
 
+def first_convolution(net: ResNet) -> nn.Conv1d | nn.Conv2d | nn.Conv3d:
+    """The convolution that sees the input, where the stem has one.
+
+    Raises:
+        WrongUse: it has none.
+
+    >>> first_convolution(ResNet([1, 1], 8, stem="imagenet")).kernel_size
+    (7, 7)
+    """
+    for module in net.stem.modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            return module
+    raise WrongUse("--set whiten=true: the network's stem has no convolution; leave it out, or --model another")
+
+
 def parameter_groups(network: nn.Module, settings: Settings, rate_decay: float = 1.0) -> list[dict[str, Any]]:
     """The weights that learn, those of equal settings in one group, as torch's optimisers take them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -23,7 +23,9 @@ from plusx.training.run import RunFolder
 from plusx.training.start import begin_from, stored_start
 from plusx.training.state import Best, State, Tally
 from plusx.training.step import NotFinite, Outcome, score, train_step
+from plusx.training.teacher import stored_teacher
 from plusx.training.watch import Epoch, Step, Watcher
+from plusx.training.whiten import whiten
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,7 @@ def fit(job: Job) -> State:
     with interrupt_after_step() as interrupted:
         _run(job, state, interrupted)
     _save(job, state)
-    if state.best.weights is not None:
-        state.network.load_state_dict(state.best.weights)
-    elif state.average is not None:
-        state.network.load_state_dict(state.average.state)
+    state.network.load_state_dict(state.best.weights or state.kept())
     return state
 
 
@@ -74,6 +73,8 @@ def _continue(job: Job, state: State) -> None:
             f"{job.run.path}: process {job.world.rank} finds the checkpoint of step {state.step}, process 0 that of "
             f"step {led_to}; --out must be a folder that all machines share"
         )
+    if job.recipe.whiten and state.step == 0:
+        job.watcher.note(whiten(state, job.train, job.recipe.seed))
     if job.world.leads:
         job.run.keep_metrics(up_to_step=state.step)
 
@@ -93,6 +94,8 @@ def _restore(job: Job, state: State) -> int:
 def _run(job: Job, state: State, interrupted: Callable[[], bool]) -> None:
     recipe = job.recipe
     goal = Goal.of(recipe, job.task, job.train)
+    if recipe.distill is not None:
+        goal = replace(goal, teacher=stored_teacher(job.run, job.classes, job.device))
     loader = _loader(job)
     clock = _Clock(state.step)
     if _stopped_early(recipe, state, len(job.train)):
@@ -167,8 +170,8 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
     )
     state.tally = Tally()
     if job.recipe.patience is not None and loss < state.best.loss:
-        weights = state.average.state if state.average else state.network.state_dict()
-        state.best = Best(loss, row.epoch, {name: tensor.clone() for name, tensor in weights.items()})
+        weights = {name: tensor.clone() for name, tensor in state.kept().items()}
+        state.best = Best(loss, row.epoch, weights)
     if job.world.leads:
         job.run.append_metrics(row)
     job.watcher.finished_epoch(row, job.recipe.epochs)

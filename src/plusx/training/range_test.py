@@ -23,6 +23,7 @@ from plusx.training.recipe import Muon, Recipe
 from plusx.training.schedule import Schedule
 from plusx.training.state import State
 from plusx.training.step import NotFinite, train_step
+from plusx.training.whiten import whiten
 
 STEPS = 100
 # Of the recipe's own rate: what is tested.
@@ -110,11 +111,15 @@ def find_lr(recipe: Recipe, task: Task, train: Prepared, device: torch.device, s
     Rates from a thousandth to a hundred times the recipe's own are tried; where the optimiser has several, such as
     Muon's two, all grow alike. Nothing is left behind: no file, and torch's random numbers go on as if it had not been.
     """
-    flat = recipe.model_copy(update={"schedule": Schedule(name="steps", warmup=0.0), "average": None})
+    # Pictures of one size: else it would be unclear whether rates or pictures change the loss.
+    without = {"average": None, "resize": None}
+    flat = recipe.model_copy(update={"schedule": Schedule(name="steps", warmup=0.0), **without})
     tried = rates(recipe.optimizer.lr * LOW, recipe.optimizer.lr * HIGH, steps)
     loader = build_loader(recipe, train, device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), closing(loader.stream(0, steps)) as batches:
         state = State(flat, task.network_options(train.classes), device)
+        if flat.whiten:
+            whiten(state, train, flat.seed)
         goal = replace(Goal.of(flat, task, train), steps=steps)
         return suggest(tried, measure(_trial(state, goal, batches), tried))
 

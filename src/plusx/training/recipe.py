@@ -16,7 +16,10 @@ from plusx.data.mix import Mix
 from plusx.data.modalities import Preprocessing, Spec
 from plusx.data.order import steps_for
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.training.distill import Distill
+from plusx.training.lookahead import Lookahead
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
+from plusx.training.resize import Resize
 from plusx.training.schedule import Schedule
 
 __all__ = [
@@ -51,6 +54,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     )
     augment: tuple[Augmentation, ...] = ()
     mix: Mix | None = Field(default=None, description="what makes one example of two: mixup, CutMix")
+    resize: Resize | None = Field(default=None, description="smaller pictures at first; null: always full ones")
     batch_size: PositiveInt = 64
     epochs: PositiveFloat = 10
     optimizer: Optimizer = Sgd()
@@ -58,24 +62,41 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     loss: Literal["cross_entropy", "binary"] = Field(
         default="cross_entropy", description="binary: each class for itself (arXiv 2110.00476, section 3.1)"
     )
+    distill: Distill | None = Field(default=None, description="what a teacher counts; null: there is none")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     balance: Literal["none", "sampling", "weights", "logits"] = Field(
         default="none", description="what makes up for classes of unequal size; see training/criterion.py"
     )
     repeats: PositiveInt = Field(default=1, description="how often an example comes, augmented anew (arXiv 2105.13343)")
     frozen: int = Field(default=0, ge=0, description="stages, counted from the stem, that do not learn")
+    whiten: bool = Field(
+        default=False, description="the first layer whitens the training set's patches, and does not learn"
+    )
     rate_decay: float = Field(
         default=1.0, gt=0, le=1, description="each stage's rate, as a share of the next one's (arXiv 1801.06146)"
     )
     sync_norm: bool = Field(default=False, description="batch normalisation over all processes' examples together")
     clip_norm: PositiveFloat | None = Field(default=None, description="the gradient's longest length; null: any")
+    learn_from: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of each batch, of the largest losses, to learn from (arXiv 1910.00762)",
+    )
+    sharpness: PositiveFloat | None = Field(
+        default=None, description="rho, how far SAM ascends before it takes the gradient (arXiv 2010.01412); null: not"
+    )
+    lookahead: Lookahead | None = Field(default=None, description="slow weights (arXiv 1907.08610); null: none")
     average: float | None = Field(default=None, gt=0, lt=1, description="decay of the weights' moving average (EMA)")
     validate_every: PositiveFloat = Field(default=1, description="epochs between two validations; one ends the run")
     patience: PositiveInt | None = Field(
         default=None,
         description="stop after so many epochs without a better validation; keep the best. null: never",
     )
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="auto: what the machine that begins the run is faster in; a run's recipe names it",
+    )
     channels_last: bool = True
     reasons: dict[str, str] = Field(default_factory=dict)
 

@@ -30,6 +30,7 @@ class RunFolder:
         self.skipped = path / "skipped.csv"
         self.splits = path / "splits.csv"
         self.start = path / "start.safetensors"
+        self.teacher = path / "teacher.plusx"
         self.checkpoints = path / "checkpoints"
 
     def check_free(self) -> None:
@@ -51,7 +52,7 @@ class RunFolder:
 
     def clear_beginning(self) -> None:
         """Deletes what a beginning that was killed left in a folder without a run."""
-        for path in (self.recipe, self.splits, self.start, *self.path.glob(f".*{PARTIAL}")):
+        for path in (self.recipe, self.splits, self.start, self.teacher, *self.path.glob(f".*{PARTIAL}")):
             path.unlink(missing_ok=True)
 
     def claim(self) -> None:

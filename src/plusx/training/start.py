@@ -17,7 +17,6 @@ from plusx.data.files import atomic_write
 from plusx.data.modalities import Spec, spec_from_json
 from plusx.errors import PlusxError
 from plusx.model.transfer import transfer
-from plusx.training.average import Average
 from plusx.training.run import RunFolder
 from plusx.training.state import State
 
@@ -111,8 +110,7 @@ def begin_from(stored: StoredStart, state: State, classes: Sequence[str]) -> str
     """
     start = read_start(stored)
     done = transfer(state.net, start.weights, classes, start.classes)
-    if state.average is not None:
-        state.average = Average(state.network, state.average.decay)
+    state.begin_followers()
     return f"from {start.origin}: {done}"
 
 

@@ -15,7 +15,8 @@ from plusx.model.zoo import ZOO
 from plusx.training.average import Average
 from plusx.training.checkpoint import Checkpoint
 from plusx.training.distributed import World
-from plusx.training.groups import freeze
+from plusx.training.groups import first_convolution, freeze
+from plusx.training.lookahead import SlowWeights
 from plusx.training.optim import build_optimizer
 from plusx.training.recipe import Recipe
 from plusx.training.sync_norm import synchronise_norms
@@ -67,11 +68,13 @@ class State:
             channels_last(self.network)
         if recipe.sync_norm and self.world.size > 1:
             synchronise_norms(self.network)
-        self._frozen = recipe.frozen
         freeze(self.network, recipe.frozen)
+        if recipe.whiten:
+            first_convolution(self.net).requires_grad_(False)
         self.learner = self.world.replicate(self.network)
         self.optimizer = build_optimizer(self.network, recipe.optimizer, recipe.rate_decay)
-        self.average = Average(self.network, recipe.average) if recipe.average else None
+        self._recipe = recipe
+        self.begin_followers()
         self.step = 0
         self.tally = Tally()
         self.best = Best()
@@ -79,17 +82,33 @@ class State:
     def train(self) -> None:
         """Puts the network into training mode, but for its frozen stages."""
         self.network.train()
-        freeze(self.network, self._frozen)
+        freeze(self.network, self._recipe.frozen)
+
+    def begin_followers(self) -> None:
+        """Lets what follows the weights, their average and the slow ones, begin where the weights now are."""
+        recipe = self._recipe
+        self.average = Average(self.network, recipe.average) if recipe.average else None
+        self.slow = SlowWeights(self.network, recipe.lookahead) if recipe.lookahead else None
+
+    def kept(self) -> dict[str, Tensor]:
+        """The network's state as it would be kept now: averaged or with the slow weights, where there are any.
+
+        Not copied: the next step changes it.
+        """
+        if self.average is not None:
+            return self.average.state
+        weights = self.network.state_dict()
+        return weights if self.slow is None else {**weights, **self.slow.state}
 
     def evaluated(self) -> nn.Module:
-        """The network as it would answer now: the averaged one where there is an average. In evaluation mode.
+        """The network as it would answer now, with the weights that would be kept. In evaluation mode.
 
         It is the same in all processes, of which each has seen its own part of the batches.
         """
         network = self.network
-        if self.average is not None:
+        if self.average is not None or self.slow is not None:
             network = deepcopy(self.network)
-            network.load_state_dict(self.average.state)
+            network.load_state_dict(self.kept())
         self.world.follow(network)
         return network.eval()
 
@@ -98,8 +117,8 @@ class State:
         tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
-        if self.average is not None:
-            tensors |= {f"average/{name}": tensor for name, tensor in self.average.state.items()}
+        for prefix, follower in self._followers():
+            tensors |= {f"{prefix}/{name}": tensor for name, tensor in follower.items()}
         if self.best.weights is not None:
             tensors |= {f"best/{name}": tensor for name, tensor in self.best.weights.items()}
         counters = {"tally": asdict(self.tally), "best": {"loss": self.best.loss, "epoch": self.best.epoch}}
@@ -109,12 +128,16 @@ class State:
         """Continues from a checkpoint of the same recipe."""
         self.network.load_state_dict(_below(checkpoint.tensors, "network"))
         self._restore_optimizer(_below(checkpoint.tensors, "optimizer"))
-        if self.average is not None:
-            for name, tensor in _below(checkpoint.tensors, "average").items():
-                self.average.state[name].copy_(tensor)
+        for prefix, follower in self._followers():
+            for name, tensor in _below(checkpoint.tensors, prefix).items():
+                follower[name].copy_(tensor)
         self.step = checkpoint.step
         self.tally = Tally(**checkpoint.counters["tally"])
         self.best = Best(**checkpoint.counters["best"], weights=_below(checkpoint.tensors, "best") or None)
+
+    def _followers(self) -> list[tuple[str, dict[str, Tensor]]]:
+        named = (("average", self.average), ("slow", self.slow))
+        return [(prefix, follower.state) for prefix, follower in named if follower is not None]
 
     def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]

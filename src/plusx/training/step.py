@@ -15,12 +15,10 @@ from plusx.data.loader import Batch, in_order
 from plusx.tasks import Task
 from plusx.training.criterion import Goal
 from plusx.training.distributed import World
+from plusx.training.gradient import find_gradient
+from plusx.training.resize import resized
 from plusx.training.state import State
 
-# torch's generator is set anew for each step, so that dropout needs no stored state; the constants keep the steps'
-# seeds apart from the seed of the first weights, and the processes' from one another.
-STEP_SEED = 0x9E3779B9
-RANK_SEED = 0xBF58476D1CE4E5B9
 # Processes share a set in such units, so that each unit's outputs have the same bits however many they are.
 SCORED_AT_ONCE = 128
 
@@ -44,26 +42,27 @@ def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[
         NotFinite: the loss or the gradient is infinite or no number, in any process; nothing was updated.
     """
     recipe, world = goal.recipe, state.world
-    torch.manual_seed((recipe.seed * STEP_SEED + state.step + world.rank * RANK_SEED) % 2**64)
-    factor = recipe.schedule.factor(state.step / goal.steps)
+    progress = state.step / goal.steps
+    factor = recipe.schedule.factor(progress)
     for group in state.optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     state.train()
-    with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        outputs = state.learner(batch.inputs)
-    loss = goal.losses(outputs.float(), batch.targets).sum()
-    state.optimizer.zero_grad()
-    # The gradients are averaged over the processes: so they are those of the whole batch's mean, however it is shared.
-    (loss / (recipe.batch_size / world.size)).backward()
+    if recipe.resize is not None:
+        size = recipe.resize.size(recipe.preprocessing.shape[1:], progress)
+        batch = batch._replace(inputs=resized(batch.inputs, size))
+    found = find_gradient(state, batch, goal)
     length = _clip(state.network, recipe.clip_norm)
     # One exchange a step for all that the processes must agree on.
-    total, hits, stops = world.sum(loss.detach(), goal.task.hits(outputs, batch.targets), asked_to_stop())
+    total, hits, descended, stops = world.sum(*found, asked_to_stop())
     mean = total / recipe.batch_size
-    if not math.isfinite(mean):
-        raise NotFinite(f"the loss is {mean}")
+    for loss in (mean, descended):
+        if not math.isfinite(loss):
+            raise NotFinite(f"the loss is {loss}")
     if not math.isfinite(length):
         raise NotFinite(f"the gradient's length is {length}")
     state.optimizer.step()
+    if state.slow is not None:
+        state.slow.update(state.network, state.step + 1, last=state.step + 1 == goal.steps)
     if state.average is not None:
         state.average.update(state.network, state.step)
     state.step += 1

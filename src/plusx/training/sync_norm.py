@@ -35,6 +35,8 @@ class SyncedBatchNorm(_BatchNorm):
     def _move_averages(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
+        if not self.track_running_stats:
+            return
         self.num_batches_tracked += 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, share)

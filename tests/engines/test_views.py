@@ -1,0 +1,116 @@
+"""Test-time views: how pictures move, and that an answer is the mean over them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage, special
+
+from plusx.api.model import Model
+from plusx.archive import Archive
+from plusx.data.array import ArraySpec
+from plusx.data.image import ImageSpec
+from plusx.data.modalities import Spec
+from plusx.engines.torch import TorchEngine
+from plusx.engines.views import VIEWS, Viewed, with_views
+from plusx.errors import WrongUse
+from plusx.model.resnet import ResNet
+from plusx.tasks import TASKS
+from plusx.training.recipe import Recipe
+from plusx.training.store import build_archive
+
+CLASSES = ("a", "b", "c")
+PICTURES = np.random.default_rng(0).integers(0, 256, (5, 3, 6, 7), dtype=np.uint8)
+
+MOVES: dict[str, list[Callable[[np.ndarray], np.ndarray]]] = {
+    "none": [],
+    "mirror": [np.fliplr],
+    "shift": [
+        lambda one, by=by: ndimage.shift(one, by, order=0, mode="nearest") for by in ((0, 1), (0, -1), (1, 0), (-1, 0))
+    ],
+}
+PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "classify": lambda outputs: special.softmax(outputs, axis=1),
+    "multilabel": special.expit,
+}
+
+
+def archive(task: str, spec: Spec | None = None) -> Archive:
+    spec = spec or ImageSpec(height=6, width=7, channels=3)
+    torch.manual_seed(0)
+    net = ResNet([1, 1], 8, num_classes=3, in_channels=spec.shape[0], dims=len(spec.shape) - 1)
+    return build_archive(net, Recipe(model="resnet8", preprocessing=spec), TASKS[task](), CLASSES, {})
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_picture_itself_comes_first_then_it_is_moved(name: str) -> None:
+    first, *others = VIEWS[name](PICTURES)
+    np.testing.assert_array_equal(first, PICTURES)
+    assert len(others) == len(MOVES[name])
+    for view, move in zip(others, MOVES[name], strict=True):
+        assert view.dtype == np.uint8
+        np.testing.assert_array_equal(view, [[move(channel) for channel in one] for one in PICTURES])
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("task", TASKS)
+def test_probabilities_are_the_mean_over_views(name: str, task: str) -> None:
+    built = archive(task)
+    engine = TorchEngine(built)
+    moved = [PICTURES, *(np.array([[move(c) for c in one] for one in PICTURES]) for move in MOVES[name])]
+    wanted = np.mean([PROBABILITIES[task](engine(view)) for view in moved], axis=0)
+    outputs = with_views(engine, built, name)(PICTURES)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(PROBABILITIES[task](outputs), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_mean_of_far_outputs_keeps_its_digits(task: str) -> None:
+    outputs = [np.array([[-800.0, 900.0]]), np.array([[-802.0, 900.0]])]
+    mean = TASKS[task]().averaged(outputs)
+    middle = np.logaddexp(*(one[0, 0] for one in outputs)) - np.log(2)
+    wanted = [middle - 900, 0] if task == "classify" else [middle, 900]
+    np.testing.assert_allclose(mean, [wanted])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_mirrored_picture_has_the_same_answer(task: str) -> None:
+    engine = with_views(TorchEngine(archive(task)), archive(task), "mirror")
+    np.testing.assert_allclose(engine(PICTURES), engine(PICTURES[..., ::-1].copy()), atol=1e-5)
+
+
+def test_without_views_the_engine_is_itself() -> None:
+    built = archive("classify")
+    engine = TorchEngine(built)
+    assert with_views(engine, built, "none") is engine
+    assert isinstance(with_views(engine, built, "shift"), Viewed)
+
+
+@pytest.mark.parametrize("tta", VIEWS)
+def test_a_model_answers_in_order_with_views(tta: str) -> None:
+    built = archive("classify")
+    model = Model(built, TorchEngine(built))
+    pictures = list(np.moveaxis(PICTURES, 1, -1))
+    answers = model.predict([*pictures, b"no picture"], tta=tta)
+    alone = [model.predict(picture, tta=tta)[0] for picture in pictures]
+    assert [answer["label"] for answer in answers[:-1]] == [answer["label"] for answer in alone]
+    np.testing.assert_allclose([a["probability"] for a in answers[:-1]], [a["probability"] for a in alone], rtol=1e-5)
+    assert answers[-1]["error"]
+
+
+WRONG: dict[str, tuple[Any, str, str]] = {
+    "misspelt": (ImageSpec(height=6, width=7, channels=3), "miror", r"--tta miror: .* did you mean mirror\?"),
+    "a signal": (ArraySpec(sizes=(2, 32), mean=(0, 1), std=(1, 2)), "shift", "--tta shift: it moves pictures"),
+}
+
+
+@pytest.mark.parametrize(("spec", "tta", "says"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_views_are_one_line(spec: Spec, tta: str, says: str) -> None:
+    built = archive("classify", spec)
+    model = Model(built, TorchEngine(built))
+    for asked in (lambda: model.predict([], tta=tta), lambda: model.evaluate("digits", tta=tta)):
+        with pytest.raises(WrongUse, match=says) as caught:
+            asked()
+        assert "\n" not in str(caught.value)
