@@ -110,7 +110,8 @@ class TestTask:
         assert json.loads(json.dumps(answers, allow_nan=False)) == answers
         assert len(answers) == 6
         for answer in answers:
-            assert tuple(answer) == task.answer_keys
+            assert tuple(answer) == tuple(task.ANSWER)
+            assert answer["label"] in task.words(answer)
             ranked = [other["probability"] for other in answer["top"]]
             assert len(ranked) == min(top, len(CLASSES))
             assert ranked == sorted(ranked, reverse=True)

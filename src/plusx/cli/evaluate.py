@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import Json, Tta, percent, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say
+from plusx.words import percent
 
 WORST_SHOWN = 10
 SHARES = {

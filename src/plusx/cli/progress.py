@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from plusx.cli.output import percent
 from plusx.training.launched import leads
 from plusx.training.watch import Epoch, Silent, Step, Watcher
+from plusx.words import percent
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json, say
+from plusx.cli.output import Json, print_json, say
 from plusx.errors import WrongUse
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from plusx.tasks.base import TaskBase
+from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ class Classify(TaskBase):
 
     name: Literal["classify"] = "classify"
 
-    answer_keys: ClassVar[tuple[str, ...]] = ("label", "probability", "top")
+    ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "probability": "number", "top": "ranked"}
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
@@ -75,6 +76,15 @@ class Classify(TaskBase):
             ranked = [{"label": classes[index], "probability": float(row[index])} for index in order]
             answers.append({**ranked[0], "top": ranked})
         return answers
+
+    def words(self, answer: Mapping[str, Any]) -> str:
+        """The label, how sure it is, and the next two.
+
+        >>> Classify().words({"label": "cat", "probability": 0.9, "top": [{}, {"label": "dog", "probability": 0.1}]})
+        'cat 90.00 % (dog 10.00 %)'
+        """
+        others = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in answer["top"][1:3])
+        return f"{answer['label']} {percent(answer['probability'])}" + (f" ({others})" if others else "")
 
     def scores(
         self,

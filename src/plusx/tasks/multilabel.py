@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from plusx.tasks.base import TaskBase
+from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,12 @@ class Multilabel(TaskBase):
 
     name: Literal["multilabel"] = "multilabel"
 
-    answer_keys: ClassVar[tuple[str, ...]] = ("label", "labels", "probability", "top")
+    ANSWER: ClassVar[Mapping[str, AnswerType]] = {
+        "label": "text",
+        "labels": "texts",
+        "probability": "number",
+        "top": "ranked",
+    }
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
@@ -89,6 +95,11 @@ class Multilabel(TaskBase):
                 {"label": "|".join(labels), "labels": labels, "probability": ranked[0]["probability"], "top": ranked}
             )
         return answers
+
+    def words(self, answer: Mapping[str, Any]) -> str:
+        """The labels, and the three likeliest with how sure each is."""
+        figures = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in answer["top"][:3])
+        return f"{answer['label'] or 'none'} ({figures})"
 
     def scores(
         self,
