@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plusx.cli.output import Json, Tta, print_json, say
 from plusx.errors import PlusxError
+
+if TYPE_CHECKING:
+    from plusx.tasks import Task
 
 
 def predict(
