@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 from sklearn.datasets import load_digits
+
+# A test's time is the machine's business: what is slow is measured in benchmarks/, never here.
+settings.register_profile("plusx", deadline=None)
+settings.load_profile("plusx")
 
 # Two test processes on two cores would otherwise wait for one another's threads.
 torch.set_num_threads(1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from plusx.data.sources import ArraySource, Samples
 from plusx.tasks import TASKS, Task, task_for, task_from_json
 
 CLASSES = ["car", "sea", "sky", "dog"]
@@ -50,8 +51,13 @@ class TestTask:
     def test_it_is_found_by_its_description_and_by_its_targets(self, name: str, task: Task, targets) -> None:
         assert task.name == name
         assert task_from_json(json.loads(task.model_dump_json())) == task
-        assert task.multilabel == (targets.ndim == 2)
-        assert task_for(task.multilabel) == task
+        samples = Samples(ArraySource(np.zeros((6, 1, 1), np.uint8), "made"), targets, tuple(CLASSES), task=name)
+        assert task_for(samples) == task
+
+    def test_made_up_targets_are_such_as_it_learns_from(self, task: Task, targets) -> None:
+        made_up = task.made_up(6, CLASSES)
+        assert (made_up.dtype, made_up.shape) == (targets.dtype, targets.shape)
+        assert task.losses(torch.from_numpy(drawn()), as_batch(made_up)).isfinite().all()
 
     def test_the_network_has_an_output_a_class(self, task: Task) -> None:
         assert task.network_options(CLASSES)["num_classes"] == len(CLASSES)
@@ -104,7 +110,8 @@ class TestTask:
         assert json.loads(json.dumps(answers, allow_nan=False)) == answers
         assert len(answers) == 6
         for answer in answers:
-            assert tuple(answer) == task.answer_keys
+            assert tuple(answer) == tuple(task.ANSWER)
+            assert answer["label"] in task.words(answer)
             ranked = [other["probability"] for other in answer["top"]]
             assert len(ranked) == min(top, len(CLASSES))
             assert ranked == sorted(ranked, reverse=True)

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 
 from plusx.data.image import EXTENSIONS, BadSample, ImageSpec, peek_size, prepare
-from plusx.data.modalities import MODALITIES, spec_from_json
+from plusx.data.modalities import spec_from_json
 from plusx.errors import PlusxError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -320,7 +320,7 @@ def test_specs_are_strict_and_survive_json():
     assert spec_from_json(spec.model_dump(mode="json")) == spec
     assert spec.shape == (3, 3, 5)
     assert spec.dtype == np.uint8
-    assert MODALITIES["image"].peek(noise(2, 3)) == (2, 3, 3)
+    assert ImageSpec.peek(noise(2, 3)) == (2, 3, 3)
     for wrong in ({"mean": (1.0,)}, {"std": (1, 1, 0)}, {"channels": 2}, {"crop_fraction": 0}, {"hight": 3}):
         with pytest.raises(ValidationError):
             ImageSpec.model_validate({"height": 3, "width": 3, "channels": 3} | wrong)

@@ -235,15 +235,15 @@ def test_several_labels(tmp_path: Path, ending: str):
 def test_one_label_is_several_where_a_model_asks(make_folder, tmp_path: Path):
     root = make_folder({"a/1.png": 1, "b/2.png": 2})
     assert not read_dataset(root).multilabel
-    spread = read_dataset(root, classes=("b", "c", "a"), multilabel=True)
+    spread = read_dataset(root, classes=("b", "c", "a"), task="multilabel")
     assert spread.split("train").targets.tolist() == [[0, 0, 1], [1, 0, 0]]
     listing = write_csv(tmp_path / "one.csv", [("path", "label"), ("set/a/1.png", "a"), ("set/b/2.png", "")])
-    assert read_dataset(listing, classes=("a", "b"), multilabel=True).split("train").targets.tolist() == [
+    assert read_dataset(listing, classes=("a", "b"), task="multilabel").split("train").targets.tolist() == [
         [1, 0],
         [0, 0],
     ]
-    wrong(listing, "line 3: no label", classes=("a", "b"), multilabel=False)
-    wrong(several(tmp_path, "csv"), "list.csv: several labels", classes=("car", "sea", "sky"), multilabel=False)
+    wrong(listing, "line 3: no label", classes=("a", "b"), task="classify")
+    wrong(several(tmp_path, "csv"), "list.csv: several labels", classes=("car", "sea", "sky"), task="classify")
 
 
 # classes by name

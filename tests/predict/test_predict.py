@@ -11,6 +11,7 @@ import pytest
 from plusx.errors import PlusxError, WrongUse
 from plusx.predict.inputs import expand
 from plusx.predict.write import WRITERS, write_rows
+from plusx.tasks.classify import Classify
 
 GOOD = {
     "path": "a, ü.png",
@@ -42,7 +43,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("ending", WRITERS)
 def test_rows_come_back_as_they_were(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"answers{ending}"
-    write_rows(iter([GOOD, BAD] * 3000), path)
+    write_rows(iter([GOOD, BAD] * 3000), path, Classify.ANSWER)
     assert read(path) == [GOOD, BAD] * 3000
 
 
@@ -56,19 +57,19 @@ def test_a_failure_half_way_leaves_what_was_there(ending: str, tmp_path: Path) -
         raise RuntimeError("the network failed")
 
     with pytest.raises(RuntimeError):
-        write_rows(rows(), path)
+        write_rows(rows(), path, Classify.ANSWER)
     assert path.read_text() == "before"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"\.csv, \.jsonl, \.parquet; did you mean \.parquet\?"):
-        write_rows([GOOD], tmp_path / "answers.parqet")
+        write_rows([GOOD], tmp_path / "answers.parqet", Classify.ANSWER)
 
 
 def test_a_place_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(PlusxError, match="No such file or directory"):
-        write_rows([GOOD], tmp_path / "none" / "answers.csv")
+        write_rows([GOOD], tmp_path / "none" / "answers.csv", Classify.ANSWER)
 
 
 @pytest.fixture
@@ -121,6 +122,6 @@ def test_rows_are_written_as_they_come(tmp_path: Path) -> None:
             nonlocal live
             live -= 1
 
-    write_rows((Row() for _ in range(20_000)), tmp_path / "answers.parquet")
+    write_rows((Row() for _ in range(20_000)), tmp_path / "answers.parquet", Classify.ANSWER)
     assert most < 10_000
     assert np.all([row["label"] == "7" for row in read(tmp_path / "answers.parquet")])

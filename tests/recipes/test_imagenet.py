@@ -4,12 +4,14 @@ import pytest
 
 from plusx.data.augment import Crop, Flip, RandAugment
 from plusx.data.image import ImageSpec
+from plusx.data.image_facts import ImageFacts
 from plusx.data.mix import Mix
-from plusx.data.survey import Facts
 from plusx.recipes import RECIPES
 from plusx.training.recipe import Lamb, Recipe
 
-IMAGENET = Facts(1_281_167, 1_000, 375, 500, same_size=False, channels=3, mean=(123.0, 116.0, 103.0), std=(58.0,) * 3)
+IMAGENET = ImageFacts(
+    1_281_167, 1_000, 375, 500, same_size=False, channels=3, mean=(123.0, 116.0, 103.0), std=(58.0,) * 3
+)
 
 # Procedure, epochs, training size, rate, weight decay, smoothing, stochastic depth, repeats, RandAugment, mixup.
 TABLE = [

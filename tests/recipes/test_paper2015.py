@@ -4,12 +4,14 @@ import pytest
 
 from plusx.data.augment import Crop, Flip, Shift
 from plusx.data.image import ImageSpec
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.training.recipe import Recipe, Sgd
 
-CIFAR = Facts(45_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
-IMAGENET = Facts(1_281_167, 1_000, 375, 500, same_size=False, channels=3, mean=(123.0, 116.0, 103.0), std=(58.0,) * 3)
+CIFAR = ImageFacts(45_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
+IMAGENET = ImageFacts(
+    1_281_167, 1_000, 375, 500, same_size=False, channels=3, mean=(123.0, 116.0, 103.0), std=(58.0,) * 3
+)
 
 
 def rate(recipe: Recipe, iteration: int, iterations: int) -> float:
@@ -27,7 +29,7 @@ def test_cifar_is_section_4_2() -> None:
 
 @pytest.mark.parametrize("count", [45_000, 50_000, 1_297, 60_000])
 def test_cifar_takes_64_000_iterations_of_any_set_and_falls_at_32_000_and_48_000(count: int) -> None:
-    recipe = paper2015(Facts(**{**CIFAR.__dict__, "count": count}))
+    recipe = paper2015(ImageFacts(**{**CIFAR.__dict__, "count": count}))
     assert recipe.steps(count) == 64_000
     places = (0, 31_999, 32_000, 47_999, 48_000, 63_999)
     assert [rate(recipe, place, 64_000) for place in places] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
@@ -68,7 +70,7 @@ def test_the_smallest_and_the_largest_part_of_a_photograph() -> None:
 
 
 @pytest.mark.parametrize("facts", [CIFAR, IMAGENET])
-def test_what_differs_from_the_paper_is_said(facts: Facts) -> None:
+def test_what_differs_from_the_paper_is_said(facts: ImageFacts) -> None:
     recipe = paper2015(facts)
     assert "each pixel's mean" in recipe.reasons["preprocessing"]
     if facts is IMAGENET:

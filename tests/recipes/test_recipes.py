@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from plusx.data.augment import Crop
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.errors import WrongUse
 from plusx.model.cost import cost
 from plusx.model.zoo import ZOO
@@ -15,8 +15,8 @@ from plusx.recipes.images import images, images_ladder
 from plusx.training.recipe import Recipe
 from plusx.training.state import State
 
-GREY = Facts(60_000, 10, 28, 28, same_size=True, channels=1, mean=(33.0,), std=(78.0,))
-COLOUR = Facts(50_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
+GREY = ImageFacts(60_000, 10, 28, 28, same_size=True, channels=1, mean=(33.0,), std=(78.0,))
+COLOUR = ImageFacts(50_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
 FACTS = {
     "digits": replace(GREY, count=1_300, height=8, width=8),
     "mnist": GREY,

@@ -13,7 +13,7 @@ import numpy as np
 from plusx.api.plan import Plan
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.joined import join_samples
-from plusx.data.modalities import Spec
+from plusx.data.modalities import MODALITIES, Spec
 from plusx.data.samples import DataSet, Samples, hold_out_rows, read_dataset
 from plusx.data.sources import Indices
 from plusx.data.splits import folds
@@ -40,6 +40,21 @@ class Parted:
         return digest.hexdigest()
 
 
+def read_planned(plan: Plan) -> DataSet:
+    """The plan's set as it is.
+
+    Raises:
+        WrongUse: there is no such set.
+    """
+    data_dir = None if plan.data_dir is None else Path(plan.data_dir)
+    return read_dataset(plan.data, data_dir=data_dir, modality=plan.modality)
+
+
+def words(samples: Samples) -> str:
+    """What people call several of these examples."""
+    return MODALITIES[samples.modality].many
+
+
 def read_examples(plan: Plan, watcher: Watcher) -> Parted:
     """Reads the plan's set, and holds some examples out where it has no val split.
 
@@ -47,7 +62,7 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
         WrongUse: there is no such set, or it has no train split.
         PlusxError: too few examples to hold some out.
     """
-    dataset = read_dataset(plan.data, data_dir=None if plan.data_dir is None else Path(plan.data_dir))
+    dataset = read_planned(plan)
     for note in dataset.notes:
         watcher.note(note)
     whole = dataset.split("train")
@@ -57,10 +72,10 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
         return Parted(dataset)
     rest, held = hold_out_rows(whole, plan.val_fraction, plan.seed)
     if len(held) == 0:
-        raise PlusxError(f"{dataset.origin}: too few pictures to hold some out for validation; a class needs two")
+        raise PlusxError(f"{dataset.origin}: too few examples to hold some out for validation; a class needs two")
     watcher.note(
-        f"no val split: {len(held):,} of {len(whole):,} training pictures held out (the same share of every class, "
-        f"seed {plan.seed}; listed in splits.csv)"
+        f"no val split: {len(held):,} of {len(whole):,} training {words(whole)} held out (the same share of every "
+        f"class, seed {plan.seed}; listed in splits.csv)"
     )
     return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
 
@@ -81,14 +96,19 @@ def fold_rows(whole: Samples, count: int, seed: int) -> list[Indices]:
         WrongUse: fewer than two folds, or a class whose examples do not suffice for one in each.
     """
     rows = folds(whole, count, seed)
+    if whole.task == "classify":
+        _check_rarest(whole, count)
+    return rows
+
+
+def _check_rarest(whole: Samples, count: int) -> None:
     counts = whole.counts()
     rarest = int(np.where(counts > 0, counts, len(whole) + 1).argmin())
-    if not whole.multilabel and counts[rarest] < count:
+    if counts[rarest] < count:
         raise WrongUse(
             f"--folds {count}: the class {whole.classes[rarest]} has {counts[rarest]} examples; give at most so many, "
             "or more examples"
         )
-    return rows
 
 
 def _part_by_fold(dataset: DataSet, number: int, count: int, seed: int) -> Parted:
@@ -167,6 +187,7 @@ def _check_skipped(dataset: DataSet, split: str, prepared: Prepared, plan: Plan)
     if len(prepared) == 0 or share > plan.max_skipped:
         first = prepared.skipped[0]
         raise PlusxError(
-            f"{dataset.origin}: {len(prepared.skipped):,} of {total:,} {split} pictures cannot be used (first "
-            f"{first.name}: {first.reason}); mend them, or allow more with --max-skipped {100 * share + 0.5:.0f}%"
+            f"{dataset.origin}: {len(prepared.skipped):,} of {total:,} {split} {words(prepared.samples)} cannot be "
+            f"used (first {first.name}: {first.reason}); mend them, or allow more with --max-skipped "
+            f"{100 * share + 0.5:.0f}%"
         )

@@ -14,21 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plusx.api.examples import fold_rows, outside_test
+from plusx.api.examples import fold_rows, outside_test, read_planned
 from plusx.api.plan import Plan, as_begun, make_plan
 from plusx.api.train import Trained, train
 from plusx.archive import read_archive
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.files import atomic_write
 from plusx.data.modalities import spec_from_json
-from plusx.data.samples import Samples, read_dataset
+from plusx.data.samples import Samples
 from plusx.data.sources import Indices
 from plusx.engines.torch import TorchEngine
 from plusx.errors import PlusxError, WrongUse
 from plusx.evaluate.scores import all_outputs
 from plusx.tasks import task_for
-from plusx.tasks.classify import softmax
-from plusx.tasks.multilabel import sigmoid
 from plusx.training.launched import leads, restarts
 from plusx.training.run import RunFolder
 from plusx.training.watch import Silent, Watcher
@@ -110,7 +108,7 @@ def cross_validate(
     run = _folder(plan, out, resume)
     first = RunFolder(run / "fold-1")
     plan = as_begun(first, plan) if resume and first.begun() else plan
-    dataset = read_dataset(plan.data, data_dir=None if plan.data_dir is None else Path(plan.data_dir))
+    dataset = read_planned(plan)
     whole = outside_test(dataset)
     rows = fold_rows(whole, folds, plan.seed)
     done: list[Trained] = []
@@ -126,7 +124,7 @@ def cross_validate(
             watcher.note(f"--folds {folds} --out {run} --resume goes on with this fold and those after it")
             raise
     outputs, kept = _answers(done, whole, rows, plan)
-    scores = task_for(whole.multilabel).scores(outputs[kept], whole.targets[kept], whole.classes)
+    scores = task_for(whole).scores(outputs[kept], whole.targets[kept], whole.classes)
     result = CrossValidated(run, tuple(done), scores, sum(fold.duration_s for fold in done))
     if leads():
         _write_answers(outputs, kept, whole, rows, run / "out_of_fold.parquet")
@@ -188,12 +186,12 @@ def _answers(
 
 def _write_answers(outputs: np.ndarray, kept: np.ndarray, whole: Samples, rows: Sequence[Indices], path: Path) -> None:
     """A Parquet file with a row for every example that could be read, in the set's order."""
-    task = task_for(whole.multilabel)
+    task = task_for(whole)
     fold = np.zeros(len(whole), np.int64)
     for number, held in enumerate(rows, 1):
         fold[held] = number
     places = np.flatnonzero(kept)
-    probabilities = (sigmoid if whole.multilabel else softmax)(outputs[kept])
+    probabilities = task.probabilities(outputs[kept])
     answers = task.answers(outputs[kept], whole.classes, top=1)
     columns: dict[str, Any] = {
         "path": [whole.source.name(int(place)) for place in places],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from plusx.archive import Archive, read_archive
+from plusx.data.array import ArraySpec
 from plusx.data.cache import default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
@@ -83,10 +84,16 @@ class Model:
             PlusxError: no example can be read.
         """
         engine = with_views(self.engine, self.archive, tta)
-        multilabel = task_from_json(self.archive.manifest.task).multilabel
-        dataset = read_dataset(data, data_dir=data_dir, classes=self.classes, multilabel=multilabel)
+        manifest = self.archive.manifest
+        spec = spec_from_json(manifest.preprocessing)
+        dataset = read_dataset(
+            data,
+            data_dir=data_dir,
+            classes=self.classes,
+            task=task_from_json(manifest.task).name,
+            modality="auto" if isinstance(spec, ArraySpec) else spec.modality,
+        )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
-        spec = spec_from_json(self.archive.manifest.preprocessing)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
         scores = evaluate(self.archive, engine, prepared)
         reasons = [skipped._asdict() for skipped in prepared.skipped]

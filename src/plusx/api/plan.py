@@ -13,12 +13,12 @@ from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
 from plusx.data.image import ImageSpec
+from plusx.data.modalities import survey
 from plusx.data.samples import Samples
-from plusx.data.survey import Facts, survey
+from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.model.zoo import ZOO
-from plusx.recipes import find_recipe
-from plusx.recipes.images import images_ladder
+from plusx.recipes import AUTOMATIC, find_recipe
 from plusx.training.distill import Distill
 from plusx.training.precision import faster_precision
 from plusx.training.recipe import Recipe, changed, read_recipe
@@ -34,8 +34,10 @@ class Plan:
     Args:
         data: a folder, CSV or Parquet file, shards, or a known name, as `plusx.data.samples.read_dataset` takes it.
         data_dir: where a known set's files are.
+        modality: which of several kinds of files to read; `auto`: the one that most files have.
         model: a network of the zoo, or `auto`.
-        recipe: a recipe's name, or `module:function`; `auto` is `images`, and `fine_tune` where there is a start.
+        recipe: a recipe's name, or `module:function`; `auto` is the modality's, and `fine_tune` where pictures have a
+            start.
         start: what to begin from: a model file, a run's folder, or another library's weights, as
             `plusx.model.pretrained.load_weights` takes them (with `model` naming their network). None: fresh weights.
         teacher: a model file or a run's folder, whose answers are learnt beside the labels. None: labels alone.
@@ -53,6 +55,7 @@ class Plan:
 
     data: str | Path
     data_dir: str | Path | None = None
+    modality: str = "auto"
     model: str = "auto"
     recipe: str = "auto"
     start: str | Path | None = None
@@ -126,7 +129,7 @@ def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: A
             the teacher cannot answer.
         PlusxError: no example can be read.
     """
-    recipe = _settled(plan, start, find_recipe(_recipe_name(plan, start))(_facts(samples, start)))
+    recipe = _settled(plan, start, find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start)))
     if plan.teacher is not None and teacher is not None:
         check_teacher(teacher, plan.teacher, recipe, samples)
     return recipe
@@ -143,15 +146,17 @@ def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> 
         raise WrongUse("--budget: it decides the epochs; leave --epochs out")
     if plan.teacher is not None:
         raise WrongUse("--budget: what a teacher costs is not measured; give --epochs")
-    if start is None and plan.model == "auto" and _recipe_name(plan, start) == "images":
-        return [_settled(plan, None, recipe) for recipe in images_ladder(_facts(samples, None))]
+    automatic = AUTOMATIC[samples.modality]
+    if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
+        return [_settled(plan, None, recipe) for recipe in automatic.ladder(_facts(samples, None))]
     return [resolve(plan, samples, start)]
 
 
-def _recipe_name(plan: Plan, start: Start | None) -> str:
+def _recipe_name(plan: Plan, samples: Samples, start: Start | None) -> str:
     if plan.recipe != "auto":
         return plan.recipe
-    return "images" if start is None else "fine_tune"
+    automatic = AUTOMATIC[samples.modality]
+    return automatic.recipe if start is None else automatic.fine_tune
 
 
 def _facts(samples: Samples, start: Start | None) -> Facts:
@@ -204,7 +209,7 @@ def _with_teacher(plan: Plan, recipe: Recipe) -> Recipe:
 
 def _check_dimensions(recipe: Recipe) -> None:
     theirs = recipe.model_options.get("dims", ZOO[recipe.model].defaults.get("dims", 2))
-    ours = len(recipe.preprocessing.shape) - 1
+    ours = len(recipe.preprocessing.features) - 1
     if theirs != ours:
         raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}")
 

@@ -10,6 +10,7 @@ from plusx.archive import read_archive
 from plusx.archive.members import MODEL_FILE
 from plusx.data.augment import Crop
 from plusx.data.image import ImageSpec
+from plusx.data.image_facts import ImageFacts
 from plusx.data.modalities import Spec, spec_from_json
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse
@@ -84,9 +85,9 @@ def _means_a_path(path: Path) -> bool:
 def facts_as_in(start: Start, facts: Facts) -> Facts:
     """What a set is like once its pictures are prepared as the start's were."""
     spec = start.preprocessing
-    if not isinstance(spec, ImageSpec):
+    if not (isinstance(spec, ImageSpec) and isinstance(facts, ImageFacts)):
         return facts
-    return Facts(
+    return ImageFacts(
         count=facts.count,
         classes=facts.classes,
         height=spec.height,
@@ -106,6 +107,9 @@ def as_in(start: Start, recipe: Recipe) -> Recipe:
     spec = start.preprocessing
     if isinstance(spec, ImageSpec) and isinstance(recipe.preprocessing, ImageSpec):
         changes |= _sized(recipe, recipe.preprocessing, spec)
+        reasons["preprocessing"] = f"as {start.origin} was trained"
+    elif spec is not None and spec.modality == recipe.preprocessing.modality:
+        changes["preprocessing"] = spec
         reasons["preprocessing"] = f"as {start.origin} was trained"
     return recipe.model_copy(update={**changes, "reasons": reasons})
 
@@ -129,11 +133,11 @@ def check_start(start: Start, recipe: Recipe) -> None:
         WrongUse: it cannot.
     """
     spec = recipe.preprocessing
-    theirs, ours = start.network["dims"], len(spec.shape) - 1
+    theirs, ours = start.network["dims"], len(spec.features) - 1
     if theirs != ours:
         raise WrongUse(f"--from {start.origin}: its network is for {theirs} dimensions, these examples have {ours}")
     with torch.device("meta"):
-        net = ZOO[recipe.model](**{"in_channels": spec.shape[0], **recipe.model_options})
+        net = ZOO[recipe.model](**{"in_channels": spec.features[0], **recipe.model_options})
     if not transferable(net, start.weights):
         raise WrongUse(f"--from {start.origin}: none of its layers fits into {recipe.model}; leave out --model")
 

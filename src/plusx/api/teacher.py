@@ -38,7 +38,7 @@ def check_teacher(teacher: Archive, named: str | Path, recipe: Recipe, samples: 
         WrongUse: it has other classes, another task, or examples of another kind or size.
     """
     manifest = teacher.manifest
-    if manifest.task != task_for(samples.multilabel).model_dump(mode="json"):
+    if manifest.task != task_for(samples).model_dump(mode="json"):
         raise WrongUse(f"--teacher {named}: its task is {manifest.task['name']}, that of these examples another one")
     if other := sorted(set(manifest.classes) ^ set(samples.classes)):
         whose = "it does not know" if other[0] in samples.classes else "these examples lack"

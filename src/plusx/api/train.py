@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from plusx.api.budget import Deadline, resolve_in_time
-from plusx.api.examples import Parted, prepare_together, read_examples
+from plusx.api.examples import Parted, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan, resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
@@ -111,7 +111,7 @@ def train(
             _begin(run, plan, recipe, parted, given)
         job = Job(
             recipe=recipe,
-            task=task_for(parted.dataset.multilabel),
+            task=task_for(parted.dataset.split("train")),
             classes=parted.dataset.classes,
             train=prepared["train"],
             val=prepared["val"],
@@ -196,9 +196,7 @@ def _resolved(
         )
         prepared = prepare_together(parted, recipe, plan, watcher, world)
     if plan.find_lr and not resume:
-        recipe = _agreed(
-            world, lambda: with_found_lr(recipe, task_for(parted.dataset.multilabel), prepared["train"], world.device)
-        )
+        recipe = _agreed(world, lambda: with_found_lr(recipe, task_for(train_samples), prepared["train"], world.device))
     return recipe, prepared
 
 
@@ -235,7 +233,8 @@ def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Wat
     skipped = [one for part in prepared.values() for one in part.skipped]
     write_skipped(skipped, run.skipped)
     if skipped:
-        watcher.note(f"{len(skipped):,} pictures could not be used; {run.skipped} lists them with the reasons")
+        many = words(prepared["train"].samples)
+        watcher.note(f"{len(skipped):,} {many} could not be used; {run.skipped} lists them with the reasons")
 
 
 def _store(job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import Json, Tta, percent, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say
+from plusx.words import percent
 
 WORST_SHOWN = 10
 SHARES = {
@@ -40,7 +41,7 @@ def evaluate(
         return
     for skipped in scores["skipped_because"]:
         say(f"skipped {skipped['name']}: {skipped['reason']}")
-    print(f"split              {scores['split']}, {scores['count']:,} pictures")
+    print(f"split              {scores['split']}, {scores['count']:,} examples")
     if "tta" in scores:
         print(f"views              {tta}")
     for name, words in SHARES.items():

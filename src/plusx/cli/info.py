@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json
+from plusx.cli.output import Json, print_json
+from plusx.words import percent
 
 CLASSES_SHOWN = 20
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json
+from plusx.cli.output import Json, print_json
 from plusx.errors import WrongUse, nearest
+from plusx.words import percent
 
 
 def models(

@@ -20,12 +20,3 @@ def print_json(value: Any) -> None:
 def say(text: str) -> None:
     """A line for a person, on stderr."""
     typer.echo(text, err=True)
-
-
-def percent(share: float) -> str:
-    """A share of 1 as people write it.
-
-    >>> percent(0.99174)
-    '99.17 %'
-    """
-    return f"{100 * share:.2f} %"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, Tta, percent, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say
 from plusx.errors import PlusxError
+
+if TYPE_CHECKING:
+    from plusx.tasks import Task
 
 
 def predict(
@@ -29,25 +32,28 @@ def predict(
     from plusx.predict.inputs import expand
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
+    from plusx.tasks import task_from_json
 
     if out is not None:
         check_ending(out)
     loaded = load(model, engine)
+    task = task_from_json(loaded.archive.manifest.task)
     running = with_views(loaded.engine, loaded.archive, tta)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
-    counted = _Counted(predict_stream(loaded.archive, running, expand(inputs, sys.stdin), top))
+    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    counted = _Counted(predict_stream(loaded.archive, running, files, top))
     if json:
         rows = list(counted)
         if out is not None:
-            write_rows(rows, out)
+            write_rows(rows, out, task.ANSWER)
         print_json({"predictions": rows} | ({} if tta == "none" else {"tta": tta}))
     elif out is not None:
-        write_rows(counted, out)
+        write_rows(counted, out, task.ANSWER)
         say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")
     else:
         for row in counted:
-            print(_line(row))
+            print(_line(task, row))
     if counted.errors > max_errors:
         raise PlusxError(f"{counted.errors:,} of {counted.rows:,} inputs could not be read; --max-errors allows more")
 
@@ -66,11 +72,5 @@ class _Counted:
             yield row
 
 
-def _line(row: dict[str, Any]) -> str:
-    if row["error"] is not None:
-        return f"{row['path']}: error: {row['error']}"
-    if "labels" in row:
-        figures = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in row["top"][:3])
-        return f"{row['path']}: {row['label'] or 'none'} ({figures})"
-    others = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in row["top"][1:3])
-    return f"{row['path']}: {row['label']} {percent(row['probability'])}" + (f" ({others})" if others else "")
+def _line(task: Task, row: dict[str, Any]) -> str:
+    return f"{row['path']}: " + (task.words(row) if row["error"] is None else f"error: {row['error']}")

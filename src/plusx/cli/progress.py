@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from plusx.cli.output import percent
 from plusx.training.launched import leads
 from plusx.training.watch import Epoch, Silent, Step, Watcher
+from plusx.words import percent
 
 
 @contextmanager
@@ -56,7 +56,7 @@ class Bars:
         self._show(f"preparing {what}", done, total, "")
 
     def stepped(self, step: Step) -> None:
-        speed = f"{step.samples_per_s:,.0f} pictures/s"
+        speed = f"{step.samples_per_s:,.0f} examples/s"
         figures = f"epoch {step.epoch:.1f}  loss {step.loss:.3f}  {percent(step.accuracy)}  {speed}"
         self._show("training", step.step, step.steps, figures)
 
@@ -73,10 +73,10 @@ def epoch_line(epoch: Epoch, epochs: float) -> str:
     """One epoch in one line.
 
     >>> epoch_line(Epoch(1, 90, 0.1, 0.9, 0.75, 0.5, 0.875, 5000.0, 3.0), epochs=3)
-    'epoch 1/3  train loss 0.900, 75.00 %  val loss 0.500, 87.50 %  5,000 pictures/s  3.0 s'
+    'epoch 1/3  train loss 0.900, 75.00 %  val loss 0.500, 87.50 %  5,000 examples/s  3.0 s'
     """
     return (
         f"epoch {epoch.epoch:g}/{epochs:g}  train loss {epoch.train_loss:.3f}, {percent(epoch.train_accuracy)}  "
         f"val loss {epoch.val_loss:.3f}, {percent(epoch.val_accuracy)}  "
-        f"{epoch.samples_per_s:,.0f} pictures/s  {epoch.elapsed_s:.1f} s"
+        f"{epoch.samples_per_s:,.0f} examples/s  {epoch.elapsed_s:.1f} s"
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plusx.cli.output import Json, percent, print_json, say
+from plusx.cli.output import Json, print_json, say
 from plusx.errors import WrongUse
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated
@@ -20,7 +21,7 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A folder of class folders, a CSV or Parquet file (path,label[,split]), shards, or digits, mnist, ..."
+            help="A folder of class folders, a CSV, Parquet or JSONL file (path,label[,split]), shards, or digits, ..."
         ),
     ],
     model: Annotated[str, typer.Option(help="A network of `plusx models`, or auto.")] = "auto",
@@ -50,7 +51,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe, e.g. optimizer.lr=0.05."),
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option(help="How often each picture is seen; short for --set epochs=.")
+        float | None, typer.Option(help="How often each example is seen; short for --set epochs=.")
     ] = None,
     budget: Annotated[
         str | None, typer.Option(help="The time it may take, such as 30s, 5m or 2h; network and epochs follow.")
@@ -70,18 +71,21 @@ def train(
         list[str] | None, typer.Option(metavar="TOOL", help="Tell the figures to tensorboard, mlflow or wandb too.")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
+    modality: Annotated[
+        str, typer.Option(help="Which kind of files to read, where there are several.", show_default=False)
+    ] = "auto",
     val_fraction: Annotated[
         float, typer.Option(help="The share held out for validation where there is no val split.")
     ] = 0.1,
-    max_skipped: Annotated[str, typer.Option(help="The most unreadable pictures to go on with.")] = "5%",
-    cache: Annotated[bool, typer.Option(help="Keep decoded pictures on disk, or decode at each use.")] = True,
+    max_skipped: Annotated[str, typer.Option(help="The most unreadable examples to go on with.")] = "5%",
+    cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
     checkpoint_every: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="Time between checkpoints.", show_default="30, or for 1 % of the time"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train a residual network on labelled pictures."""
+    """Train a residual network on labelled examples."""
     changes = dict(_key_and_value(text) for text in set_ or [])
     find_lr = lr == "auto"
     short = {
@@ -113,6 +117,7 @@ def train(
             teacher=teacher,
             changes=changes,
             data_dir=data_dir,
+            modality=modality,
             val_fraction=val_fraction,
             max_skipped=share,
             budget_s=None if budget is None else seconds_of(budget),
@@ -129,9 +134,9 @@ def train(
 
 
 def _say_run(trained: Trained) -> None:
-    say(f"val:   {percent(trained.val['accuracy'])} of {trained.val['count']:,} pictures right")
+    say(f"val:   {percent(trained.val['accuracy'])} of {trained.val['count']:,} right")
     if trained.test:
-        say(f"test:  {percent(trained.test['accuracy'])} of {trained.test['count']:,} pictures right")
+        say(f"test:  {percent(trained.test['accuracy'])} of {trained.test['count']:,} right")
     say(f"model: {trained.model}, after {trained.duration_s:.1f} s")
 
 
@@ -140,7 +145,7 @@ def _say_folds(done: CrossValidated) -> None:
         if scores:
             of_all = f"{percent(scores['accuracy'])} ± {percent(scores['accuracy_std'])}"
             say(f"{words}  {of_all}, mean and standard deviation of {len(done.folds)} folds")
-    right = f"{percent(done.out_of_fold['accuracy'])} of {done.out_of_fold['count']:,} pictures right"
+    right = f"{percent(done.out_of_fold['accuracy'])} of {done.out_of_fold['count']:,} right"
     say(f"each by the network that never saw it: {right}")
     say(f"runs:  {done.run}, after {done.duration_s:.1f} s")
 

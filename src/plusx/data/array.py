@@ -38,6 +38,11 @@ class ArraySpec(BaseModel, frozen=True, extra="forbid"):
         return self.sizes
 
     @property
+    def features(self) -> tuple[int, ...]:
+        """(channels, *space): what the front makes of one example for the network."""
+        return self.sizes
+
+    @property
     def dtype(self) -> np.dtype:
         """Of the values that `prepare` gives."""
         return np.dtype(np.float32)

@@ -86,6 +86,11 @@ class ImageSpec(BaseModel, frozen=True, extra="forbid"):
         return self.channels, self.height, self.width
 
     @property
+    def features(self) -> tuple[int, int, int]:
+        """(channels, height, width): what the front makes of one example for the network."""
+        return self.shape
+
+    @property
     def dtype(self) -> np.dtype:
         """Of the values that `prepare` gives."""
         return np.dtype(np.uint8)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def join_samples(parts: Sequence[Samples]) -> Samples:
     if len(parts) == 1:
         return parts[0]
     source = JoinedSource([part.source for part in parts])
-    return Samples(source, np.concatenate([part.targets for part in parts]), parts[0].classes)
+    return replace(parts[0], source=source, targets=np.concatenate([part.targets for part in parts]))
 
 
 class JoinedSource:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from plusx.data.binary import read_cifar_batches, read_idx
-from plusx.data.listing import read_folder
+from plusx.data.folders import read_folder
 from plusx.data.sources import ArraySource, DataSet, Samples
 from plusx.data.splits import hold_out
 from plusx.errors import PlusxError, WrongUse

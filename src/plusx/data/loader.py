@@ -113,8 +113,9 @@ def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _to_targets(targets: np.ndarray, device: torch.device) -> Tensor:
-    """Classes as they are; of several labels the 0s and 1s as shares, as a loss takes them."""
-    return torch.from_numpy(targets if targets.ndim == 1 else targets.astype(np.float32)).to(device)
+    """As they are; but of several labels the 0s and 1s as shares, as a loss takes them."""
+    several = targets.ndim == 2 and targets.dtype == np.uint8
+    return torch.from_numpy(targets.astype(np.float32) if several else targets).to(device)
 
 
 T = TypeVar("T")

@@ -1,17 +1,71 @@
 """Every kind of example: its spec says how bytes become numbers. A new kind is one file and a line here."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from plusx.data import image
 from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
-from plusx.errors import PlusxError, nearest
-
-MODALITIES: dict[str, type[ImageSpec] | type[ArraySpec]] = {"image": ImageSpec, "array": ArraySpec}
+from plusx.data.image_facts import survey_images
+from plusx.data.sources import Samples
+from plusx.data.survey import Facts
+from plusx.errors import PlusxError, WrongUse, nearest
 
 Spec = ImageSpec | ArraySpec
-"""Any modality's spec: has `prepare`, `shape` (channels first), `dtype` and `storage_key`."""
+"""Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype` and
+`storage_key`."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """A kind of example.
+
+    Args:
+        spec: how bytes become numbers.
+        one: what people call an example.
+        many: and several.
+        extensions: the file endings, in lower case, by which examples are found in folders.
+        survey: what a set of them is like, for the automatic choices; None where no set is made of them.
+    """
+
+    spec: type[Spec]
+    one: str
+    many: str
+    extensions: tuple[str, ...] = ()
+    survey: Callable[[Samples], Facts] | None = None
+
+
+MODALITIES: dict[str, Modality] = {
+    "image": Modality(ImageSpec, "picture", "pictures", image.EXTENSIONS, survey_images),
+    "array": Modality(ArraySpec, "array", "arrays"),
+}
+
+
+def survey(samples: Samples) -> Facts:
+    """What a set is like, as its modality looks at it.
+
+    Raises:
+        WrongUse: no set is made of such examples.
+        PlusxError: none can be read.
+    """
+    look = MODALITIES[samples.modality].survey
+    if look is None:
+        raise WrongUse(f"examples of kind {samples.modality} are for plusx.ResNetClassifier, not for train")
+    return look(samples)
+
+
+def modality_of(name: str) -> str | None:
+    """The modality of the file called `name`, by its ending; None for a file of another kind.
+
+    >>> modality_of("holiday/IMG_1.JPG"), modality_of("notes.docx")
+    ('image', None)
+    """
+    lower = name.lower()
+    return next((key for key, kind in MODALITIES.items() if lower.endswith(kind.extensions)), None)
+
 
 Preprocessing = Annotated[Spec, Field(discriminator="modality")]
 """A spec inside a recipe, told by its `modality`."""
@@ -31,7 +85,7 @@ def spec_from_json(values: dict[str, Any]) -> Spec:
         hint = nearest(str(modality), list(MODALITIES))
         raise PlusxError(f"preprocessing: modality {modality!r} is not one of {', '.join(MODALITIES)}{hint}")
     try:
-        return MODALITIES[modality].model_validate(values)
+        return MODALITIES[modality].spec.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or modality

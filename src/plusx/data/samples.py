@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from plusx.data.folders import read_folder
 from plusx.data.known import KNOWN
-from plusx.data.listing import read_folder, read_listing
+from plusx.data.listing import read_listing
+from plusx.data.modalities import MODALITIES
 from plusx.data.places import is_address
+from plusx.data.rows import ENDINGS
 from plusx.data.shard_index import is_shards
 from plusx.data.shards import read_shards
 from plusx.data.sources import ArraySource, DataSet, FileSource, Samples, Source
@@ -31,7 +34,8 @@ def read_dataset(
     *,
     data_dir: Path | None = None,
     classes: Sequence[str] | None = None,
-    multilabel: bool | None = None,
+    task: str | None = None,
+    modality: str = "auto",
 ) -> DataSet:
     """The examples at `data`: a folder, a CSV or Parquet file, or a known name (./mnist is a folder mnist).
 
@@ -39,8 +43,9 @@ def read_dataset(
 
     `data_dir` holds a known set's files. `classes` are a trained model's: targets then count in them, matched
     by name, in whatever order the set has them and even if it lacks some. The order of examples depends only
-    on the files' names, so that a folder and a listing of it give the same table. `multilabel` is whether the
-    model names several labels an example: if so, one class an example is read as its only label.
+    on the files' names, so that a folder and a listing of it give the same table. `task` is what the model was
+    trained for: if it names several labels an example, one class an example is read as its only label. `modality` is
+    which of several kinds of files to read; auto: the one that most files have.
 
     Raises:
         WrongUse: nothing is there, it cannot be read as examples, it has but one class, or it has classes
@@ -49,11 +54,16 @@ def read_dataset(
     >>> read_dataset("digits").split("test").classes
     ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
-    dataset = data if isinstance(data, DataSet) else _read(data, data_dir, bool(multilabel))
-    if multilabel:
+    if modality not in ("auto", *MODALITIES):
+        raise WrongUse(f"--modality {modality}: it must be auto or one of {', '.join(MODALITIES)}")
+    dataset = data if isinstance(data, DataSet) else _read(data, data_dir, task == "multilabel", modality)
+    if task == "multilabel":
         dataset = dataset.as_multilabel()
-    if multilabel is False and dataset.multilabel:
+    if task == "classify" and dataset.multilabel:
         raise WrongUse(f"{dataset.origin}: several labels an example, but the model names one; leave one in each row")
+    found = dataset.any_split().task
+    if task is not None and found != task:
+        raise WrongUse(f"{dataset.origin}: it is for the task {found}, the model is for {task}; give another set")
     if classes is not None:
         return dataset.with_classes(tuple(classes))
     if len(dataset.classes) < 2:
@@ -61,7 +71,7 @@ def read_dataset(
     return dataset
 
 
-def _read(data: str | Path, data_dir: Path | None, multilabel: bool) -> DataSet:
+def _read(data: str | Path, data_dir: Path | None, multilabel: bool, modality: str) -> DataSet:
     if isinstance(data, str) and data in KNOWN:
         return KNOWN[data](data_dir)
     if data_dir is not None:
@@ -72,10 +82,10 @@ def _read(data: str | Path, data_dir: Path | None, multilabel: bool) -> DataSet:
     if is_shards(path):
         return read_shards(path)
     if path.is_dir():
-        return read_folder(path)
-    if path.is_file() and path.suffix.lower() in (".csv", ".parquet", ".pq"):
-        return read_listing(path, multilabel)
+        return read_folder(path, modality)
+    if path.is_file() and path.suffix.lower() in ENDINGS:
+        return read_listing(path, multilabel, modality)
     if path.exists():
-        raise WrongUse(f"{data}: not a folder, CSV or Parquet file; list its examples in one of these")
+        raise WrongUse(f"{data}: not a folder, CSV or Parquet file, nor JSON lines; list its examples in one of these")
     hint = nearest(str(data), list(KNOWN))
     raise WrongUse(f"{data}: no such folder or file, nor a known set ({', '.join(KNOWN)}){hint}")

@@ -151,8 +151,17 @@ class Samples:
 
     source: Source
     targets: Targets
-    """Each example's class, as its place in `classes`; or, where it may have several labels, a 1 for each it has."""
+    """Each example's class, as its place in `classes`; or, where it may have several labels, a 1 for each it has; or
+    whatever else the task's targets are, a row an example."""
     classes: tuple[str, ...]
+    modality: str = "image"
+    """What kind of examples they are: a name in `plusx.data.modalities.MODALITIES`."""
+    task: str = ""
+    """What is asked of them: a name in `plusx.tasks.TASKS`. By default by the targets: one class each, or labels."""
+
+    def __post_init__(self) -> None:
+        if not self.task:
+            object.__setattr__(self, "task", "multilabel" if self.targets.ndim == 2 else "classify")
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -160,7 +169,7 @@ class Samples:
     def take(self, indices: Indices) -> "Samples":
         """The examples at these places, in this order; the classes stay."""
         indices = np.asarray(indices, np.int64)
-        return Samples(self.source.take(indices), self.targets[indices], self.classes)
+        return replace(self, source=self.source.take(indices), targets=self.targets[indices])
 
     def counts(self) -> Int64[np.ndarray, " classes"]:
         """How many examples each class has; one with several labels counts for each."""
@@ -171,7 +180,7 @@ class Samples:
     @property
     def multilabel(self) -> bool:
         """Whether an example may have several labels, or none."""
-        return self.targets.ndim == 2
+        return self.task == "multilabel"
 
     def label(self, index: int) -> str:
         """An example's class as text; several labels are joined by `|`, in the order of the classes."""
@@ -204,10 +213,14 @@ class DataSet:
             raise WrongUse(f"{self.origin}: no split {name!r}; it has {', '.join(there) or 'none'}")
         return there[name]
 
+    def any_split(self) -> Samples:
+        """One of its splits: classes, modality and task are the same in all."""
+        return next(samples for split in SPLITS if (samples := getattr(self, split)) is not None)
+
     @property
     def multilabel(self) -> bool:
         """Whether an example may have several labels, or none."""
-        return any(samples.multilabel for split in SPLITS if (samples := getattr(self, split)) is not None)
+        return self.any_split().multilabel
 
     def as_multilabel(self) -> "DataSet":
         """The same examples for who asks for any number of labels: each has its one class."""
@@ -217,7 +230,7 @@ class DataSet:
                 return samples
             targets = np.zeros((len(samples), len(samples.classes)), np.uint8)
             targets[np.arange(len(samples)), samples.targets] = 1
-            return Samples(samples.source, targets, samples.classes)
+            return replace(samples, targets=targets, task="multilabel")
 
         return self._with_each(spread)
 
@@ -236,10 +249,10 @@ class DataSet:
 
         def matched(samples: Samples) -> Samples:
             if not samples.multilabel:
-                return Samples(samples.source, new_target[samples.targets], classes)
+                return replace(samples, targets=new_target[samples.targets], classes=classes)
             targets = np.zeros((len(samples), len(classes)), np.uint8)
             targets[:, new_target] = samples.targets
-            return Samples(samples.source, targets, classes)
+            return replace(samples, targets=targets, classes=classes)
 
         return replace(self._with_each(matched), classes=classes)
 

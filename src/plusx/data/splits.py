@@ -22,14 +22,14 @@ def hold_out_rows(samples: Samples, fraction: float, seed: int) -> tuple[Indices
 
     A pure function of seed and targets. A class of two or more examples keeps at least one on each side; a
     class of one stays in the rest. Of examples with several labels, the same is aimed at for every label, as nearly as
-    the others allow, and for the examples with none (`_dealt`).
+    the others allow, and for the examples with none (`_dealt`). Where there are no classes, any examples are taken.
 
     Raises:
         WrongUse: the fraction is not between 0 and 1.
     """
     if not 0 < fraction < 1:
         raise WrongUse(f"a held-out fraction of {fraction} is not between 0 and 1")
-    held = (_held_out_labels if samples.multilabel else _held_out)(samples.targets, fraction, seed)
+    held = _HELD_OUT.get(samples.task, _held_out_evenly)(samples.targets, fraction, seed)
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
@@ -54,7 +54,8 @@ def folds(samples: Samples, k: int, seed: int) -> list[Indices]:
         fold = _dealt(labels, np.tile(labels.sum(axis=0) / k, (k, 1)), np.full(k, len(labels) / k), seed)
     else:
         shuffled = np.random.default_rng(seed % 2**64).permutation(len(samples))
-        by_class = shuffled[np.argsort(samples.targets[shuffled], kind="stable")]
+        classes = samples.targets if samples.task == "classify" else np.zeros(len(samples), np.int64)
+        by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
         fold = np.empty(len(samples), np.int64)
         fold[by_class] = np.arange(len(samples)) % k
     return [np.flatnonzero(fold == number) for number in range(k)]
@@ -73,12 +74,22 @@ def _held_out(targets: Int64[np.ndarray, " count"], fraction: float, seed: int) 
     return held
 
 
+def _held_out_evenly(targets: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    held = np.zeros(len(targets), bool)
+    count = min(max(round(fraction * len(targets)), 1), len(targets) - 1)
+    held[np.random.default_rng(seed % 2**64).permutation(len(targets))[: max(count, 0)]] = True
+    return held
+
+
 def _held_out_labels(targets: UInt8[np.ndarray, "count classes"], fraction: float, seed: int) -> np.ndarray:
     labels = _with_none(targets)
     counts = labels.sum(axis=0, dtype=np.int64)
     held = np.where(counts < 2, 0, np.clip(np.round(fraction * counts), 1, np.maximum(counts - 1, 1)))
     sizes = np.array([1 - fraction, fraction]) * len(labels)
     return _dealt(labels, np.stack([counts - held, held]), sizes, seed) == 1
+
+
+_HELD_OUT = {"classify": _held_out, "multilabel": _held_out_labels}
 
 
 def _with_none(targets: UInt8[np.ndarray, "count classes"]) -> UInt8[np.ndarray, "count labels"]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TextIO
 
-from plusx.data.image import EXTENSIONS
+from plusx.data.modalities import MODALITIES
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
 
 
-def expand(inputs: Iterable[str], stdin: TextIO) -> Iterator[str]:
-    """The files that `inputs` name, in their order: files as they are, folders' pictures (nested ones too) in natural
-    order, globs, and `-` for a list of paths on `stdin`, one a line. A file that does not exist is given, too: its
-    answer will be an error.
+def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Iterator[str]:
+    """The files that `inputs` name, in their order: files as they are, folders' files of the modality (nested ones too)
+    in natural order, globs, and `-` for a list of paths on `stdin`, one a line. A file that does not exist is given,
+    too: its answer will be an error.
 
     Raises:
-        WrongUse: a folder holds no picture, or a glob fits nothing.
+        WrongUse: a folder holds no such file, or a glob fits nothing.
 
     >>> import io
     >>> list(expand(["-"], io.StringIO("a.png\\n\\nb.png\\n")))
@@ -29,7 +28,9 @@ def expand(inputs: Iterable[str], stdin: TextIO) -> Iterator[str]:
         if text == "-":
             yield from (line.rstrip("\r\n") for line in stdin if line.strip())
         elif os.path.isdir(text):
-            yield from _found(_pictures(text), f"{text}: no picture is in this folder ({', '.join(EXTENSIONS)})")
+            kind = MODALITIES[modality]
+            nothing = f"{text}: no {kind.one} is in this folder ({', '.join(kind.extensions)})"
+            yield from _found(_examples(text, kind.extensions), nothing)
         elif not os.path.exists(text) and glob.has_magic(text):
             yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
         else:
@@ -45,9 +46,9 @@ def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:
         raise WrongUse(nothing)
 
 
-def _pictures(folder: str) -> Iterator[str]:
+def _examples(folder: str, extensions: tuple[str, ...]) -> Iterator[str]:
     for where, folders, files in os.walk(folder):
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
         for name in sorted(files, key=natural):
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
+            if not name.startswith(".") and name.lower().endswith(extensions):
                 yield os.path.join(where, name)

@@ -48,7 +48,7 @@ def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
             if isinstance(example, np.ndarray):
                 yield {"path": path, **next(answers), "error": None}
             else:
-                yield {"path": path, **dict.fromkeys(task.answer_keys), "error": example}
+                yield {"path": path, **dict.fromkeys(task.ANSWER), "error": example}
 
 
 def _prepared(spec: _Spec, inputs: Iterable[Input]) -> Iterator[list[tuple[Input, np.ndarray | str]]]:

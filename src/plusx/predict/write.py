@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from plusx.data.files import atomic_write
 from plusx.errors import PlusxError, WrongUse, nearest
+from plusx.tasks.base import AnswerType
 
 Rows = Iterable[dict[str, Any]]
+Answer = Mapping[str, AnswerType]
 ROWS_A_GROUP = 4096
 
 
-def write_rows(rows: Rows, path: Path) -> None:
+def write_rows(rows: Rows, path: Path, answer: Answer) -> None:
     """Writes rows of `predict_stream` as they come, in the format that the ending names: .csv, .jsonl or .parquet.
 
-    In CSV, `top` is one column that holds JSON. Several labels are in `label`, joined by `|`; `labels` lists them in
-    JSON lines only.
+    `answer` is the task's `ANSWER`, whose parts are the columns between `path` and `error`. In CSV, lists are columns
+    that hold JSON. Several labels are in `label`, joined by `|`; `labels` lists them in JSON lines only.
 
     Raises:
         WrongUse: another ending.
@@ -27,7 +29,7 @@ def write_rows(rows: Rows, path: Path) -> None:
     """
     check_ending(path)
     try:
-        WRITERS[path.suffix.lower()](rows, path)
+        WRITERS[path.suffix.lower()](rows, path, answer)
     except OSError as error:
         raise PlusxError(f"--out {path}: cannot be written: {error.strerror}") from error
 
@@ -43,34 +45,39 @@ def check_ending(path: Path) -> None:
         raise WrongUse(f"--out {path}: the ending must be one of {', '.join(WRITERS)}{hint}")
 
 
-def _csv(rows: Rows, path: Path) -> None:
+def _columns(answer: Answer) -> list[str]:
+    return ["path", *(name for name, kind in answer.items() if kind != "texts"), "error"]
+
+
+def _csv(rows: Rows, path: Path, answer: Answer) -> None:
+    columns = _columns(answer)
     with atomic_write(path) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("path", "label", "probability", "top", "error"))
+        writer.writerow(columns)
         for row in rows:
-            top = None if row["top"] is None else json.dumps(row["top"], ensure_ascii=False)
-            writer.writerow((row["path"], row["label"], row["probability"], top, row["error"]))
+            writer.writerow(_cell(row[name]) for name in columns)
 
 
-def _jsonl(rows: Rows, path: Path) -> None:
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _jsonl(rows: Rows, path: Path, answer: Answer) -> None:
     with atomic_write(path) as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _parquet(rows: Rows, path: Path) -> None:
+def _parquet(rows: Rows, path: Path, answer: Answer) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ranked = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
-    schema = pa.schema(
-        [
-            ("path", pa.string()),
-            ("label", pa.string()),
-            ("probability", pa.float64()),
-            ("top", ranked),
-            ("error", pa.string()),
-        ]
-    )
+    types = {
+        "text": pa.string(),
+        "number": pa.float64(),
+        "numbers": pa.list_(pa.float64()),
+        "ranked": pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())])),
+    }
+    schema = pa.schema([(name, types[answer.get(name, "text")]) for name in _columns(answer)])
     with atomic_write(path, "wb") as file, pq.ParquetWriter(file, schema) as writer:
         for group in _groups(rows):
             writer.write_table(pa.Table.from_pylist(group, schema))
@@ -87,4 +94,4 @@ def _groups(rows: Rows) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-WRITERS: dict[str, Callable[[Rows, Path], None]] = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+WRITERS: dict[str, Callable[[Rows, Path, Answer], None]] = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
-from plusx.data.survey import Facts
 from plusx.errors import WrongUse, nearest
 from plusx.recipes.cifar import cifar
 from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
-from plusx.recipes.images import images
+from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.training.recipe import Recipe
 
-RecipeFunction = Callable[[Facts], Recipe]
+# Each takes the facts of its own modality.
+RecipeFunction = Callable[[Any], Recipe]
 
 RECIPES: dict[str, RecipeFunction] = {
     "images": images,
@@ -27,6 +28,25 @@ RECIPES: dict[str, RecipeFunction] = {
     "imagenet_a2": imagenet_a2,
     "imagenet_a3": imagenet_a3,
 }
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """What a modality's examples are trained with where nothing was named.
+
+    Args:
+        recipe: by name, from fresh weights.
+        fine_tune: by name, from trained ones.
+        ladder: recipes from the cheapest to the dearest, each with the epochs from which on it is worth its cost: what
+            `--budget` chooses from.
+    """
+
+    recipe: str
+    fine_tune: str
+    ladder: Callable[[Any], Sequence[Recipe]]
+
+
+AUTOMATIC: dict[str, Automatic] = {"image": Automatic("images", "fine_tune", images_ladder)}
 
 
 def find_recipe(name: str) -> RecipeFunction:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from plusx.data.augment import Flip, Shift
 from plusx.data.image import ImageSpec
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.training.recipe import Recipe, Sgd
 from plusx.training.schedule import Schedule
 
 
-def cifar(facts: Facts) -> Recipe:
+def cifar(facts: ImageFacts) -> Recipe:
     """ResNet-20 on 32x32 pictures: moved by up to 4 pixels, mirrored, batches of 128, weight decay 1e-4."""
     reason = "the recipe cifar (arXiv 1512.03385, section 4.2)"
     return Recipe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.recipes.images import images
 from plusx.training.recipe import Recipe, Sgd
 
@@ -10,7 +10,7 @@ RATE, PHOTO_RATE, PHOTO_SIDE = 0.1, 0.05, 96
 RATE_DECAY = 0.6
 
 
-def fine_tune(facts: Facts) -> Recipe:
+def fine_tune(facts: ImageFacts) -> Recipe:
     """`images` with plain SGD, each stage slower than the next (arXiv 1801.06146, section 3.2).
 
     SGD, since Muon would first scale each filter bank to a norm of its own, whatever it was trained to. As many epochs

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from plusx.data.augment import Crop, Flip, RandAugment
 from plusx.data.image import ImageSpec
+from plusx.data.image_facts import ImageFacts
 from plusx.data.mix import Mix
-from plusx.data.survey import Facts
 from plusx.training.recipe import Lamb, Recipe
 from plusx.training.schedule import Schedule
 
@@ -38,22 +38,22 @@ A2 = _Procedure("imagenet_a2", 300, 224, 5e-3, 0.02, 7, 0.1, stochastic_depth=0.
 A3 = _Procedure("imagenet_a3", 100, 160, 8e-3, 0.02, 6, 0.1)
 
 
-def imagenet_a1(facts: Facts) -> Recipe:
+def imagenet_a1(facts: ImageFacts) -> Recipe:
     """The longest: 600 epochs of 224x224, 80.4 % for ResNet-50 on ImageNet."""
     return _recipe(A1, facts)
 
 
-def imagenet_a2(facts: Facts) -> Recipe:
+def imagenet_a2(facts: ImageFacts) -> Recipe:
     """300 epochs of 224x224, 79.8 % for ResNet-50 on ImageNet."""
     return _recipe(A2, facts)
 
 
-def imagenet_a3(facts: Facts) -> Recipe:
+def imagenet_a3(facts: ImageFacts) -> Recipe:
     """The cheapest: 100 epochs of 160x160, tested at 224x224, 78.1 % for ResNet-50 on ImageNet."""
     return _recipe(A3, facts)
 
 
-def _recipe(procedure: _Procedure, facts: Facts) -> Recipe:
+def _recipe(procedure: _Procedure, facts: ImageFacts) -> Recipe:
     side = procedure.train_size
     # Larger than what is trained on, since parts are magnified; as large as all that a crop of 0.95 leaves.
     stored = round(side * 10 / 7)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from plusx.data.augment import Augmentation, Crop, Flip, Shift, Warp
 from plusx.data.image import ImageSpec
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.training.recipe import Muon, Recipe, Sgd
 from plusx.training.schedule import Schedule
 
@@ -42,7 +42,7 @@ class Rung:
     warmup: float = 0.25
 
 
-def images(facts: Facts) -> Recipe:
+def images(facts: ImageFacts) -> Recipe:
     """The smallest network that pictures of this size and number were seen to need, and as many epochs.
 
     Measured in `benchmarks/RESULTS.md`.
@@ -53,7 +53,7 @@ def images(facts: Facts) -> Recipe:
     return recipe.model_copy(update={"epochs": epochs, "reasons": {**recipe.reasons, "epochs": reason}})
 
 
-def images_ladder(facts: Facts) -> tuple[Recipe, ...]:
+def images_ladder(facts: ImageFacts) -> tuple[Recipe, ...]:
     """Recipes from the cheapest to the dearest, each with the epochs from which on it is worth its cost."""
     return tuple(_recipe(facts, rung) for rung in _rungs(facts))
 
@@ -62,7 +62,7 @@ Kind = Literal["tiny", "grey", "colour", "middle", "photo"]
 _FIRST_CHOICE: dict[Kind, int] = {"tiny": 0, "grey": 0, "colour": 2, "middle": 1, "photo": 1}
 
 
-def _kind(facts: Facts) -> Kind:
+def _kind(facts: ImageFacts) -> Kind:
     side, _ = _side(facts)
     if side <= TINY:
         return "tiny"
@@ -71,7 +71,7 @@ def _kind(facts: Facts) -> Kind:
     return "middle" if side <= MIDDLE else "photo"
 
 
-def _rungs(facts: Facts) -> tuple[Rung, ...]:
+def _rungs(facts: ImageFacts) -> tuple[Rung, ...]:
     kind = _kind(facts)
     side, _ = _side(facts)
     # Letters and digits have sides: what is grey is not mirrored.
@@ -120,7 +120,7 @@ def _photo_rung(model: str, epochs: float, size: int, flip: tuple[Augmentation, 
     return Rung(model, epochs, {}, (Crop(height=size, width=size), *flip), Sgd(lr=0.2), size=size)
 
 
-def _reach(facts: Facts, side: int) -> int:
+def _reach(facts: ImageFacts, side: int) -> int:
     """Pixels by which a picture may move."""
     if side <= TINY:
         return 1
@@ -138,7 +138,7 @@ def _following(optimizer: Sgd | Muon, batch_size: int) -> Sgd | Muon:
     return optimizer.model_copy(update={"lr": optimizer.lr * share, "other_lr": optimizer.other_lr * share})
 
 
-def _recipe(facts: Facts, rung: Rung) -> Recipe:
+def _recipe(facts: ImageFacts, rung: Rung) -> Recipe:
     height, width, size_reason = _size(facts, rung)
     batch_size = min(64 if facts.count < 20_000 else 128, max(8, facts.count // 8))
     return Recipe(
@@ -172,13 +172,13 @@ def _recipe(facts: Facts, rung: Rung) -> Recipe:
     )
 
 
-def _side(facts: Facts) -> tuple[int, bool]:
+def _side(facts: ImageFacts) -> tuple[int, bool]:
     """The shorter side, and whether pictures are used as they are."""
     side = min(facts.height, facts.width)
     return side, side <= MIDDLE and facts.same_size
 
 
-def _size(facts: Facts, rung: Rung) -> tuple[int, int, str]:
+def _size(facts: ImageFacts, rung: Rung) -> tuple[int, int, str]:
     side, as_they_are = _side(facts)
     median = f"the median picture is {facts.height}x{facts.width}"
     if rung.size is not None:
@@ -188,7 +188,7 @@ def _size(facts: Facts, rung: Rung) -> tuple[int, int, str]:
     return side, side, f"{median}; its shorter side, square"
 
 
-def _augment_reason(facts: Facts, rung: Rung) -> str:
+def _augment_reason(facts: ImageFacts, rung: Rung) -> str:
     if _kind(facts) == "photo":
         return "photographs: random parts, and mirrored"
     if facts.channels == 1:
@@ -197,7 +197,7 @@ def _augment_reason(facts: Facts, rung: Rung) -> str:
     return "colour pictures: moved and mirrored"
 
 
-def _epochs(facts: Facts) -> float:
+def _epochs(facts: ImageFacts) -> float:
     # MNIST passes 99.3 % after one; what is in colour or small in number needs to be seen more often.
     seen: dict[Kind, tuple[int, float, float]] = {"tiny": (90_000, 1.5, 30), "grey": (60_000, 1, 30)}
     total, least, most = seen.get(_kind(facts), (600_000, 10, 60))

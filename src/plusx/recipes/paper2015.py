@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from plusx.data.augment import Crop, Flip, Shift
 from plusx.data.image import ImageSpec
-from plusx.data.survey import Facts
+from plusx.data.image_facts import ImageFacts
 from plusx.training.recipe import Recipe, Sgd
 from plusx.training.schedule import Schedule
 
@@ -22,12 +22,12 @@ CIFAR = "arXiv 1512.03385, section 4.2"
 IMAGENET = "arXiv 1512.03385, section 3.4"
 
 
-def paper2015(facts: Facts) -> Recipe:
+def paper2015(facts: ImageFacts) -> Recipe:
     """Section 4.2's training of ResNet-20 for small pictures, section 3.4's of ResNet-50 for photographs."""
     return _cifar(facts) if min(facts.height, facts.width) < SMALL else _imagenet(facts)
 
 
-def paper2015_resnet110(facts: Facts) -> Recipe:
+def paper2015_resnet110(facts: ImageFacts) -> Recipe:
     """Section 4.2's ResNet-110, which does not begin to learn at 0.1: 400 iterations at 0.01 come first."""
     recipe = _cifar(facts)
     warmup = Schedule(
@@ -38,7 +38,7 @@ def paper2015_resnet110(facts: Facts) -> Recipe:
     return recipe.model_copy(update={**changes, "reasons": {**recipe.reasons, "model": CIFAR, "schedule": why}})
 
 
-def _cifar(facts: Facts) -> Recipe:
+def _cifar(facts: ImageFacts) -> Recipe:
     return Recipe(
         name="paper2015",
         model="resnet20",
@@ -62,7 +62,7 @@ def _cifar(facts: Facts) -> Recipe:
     )
 
 
-def _imagenet(facts: Facts) -> Recipe:
+def _imagenet(facts: ImageFacts) -> Recipe:
     areas = (CROP / LONGEST) ** 2, (CROP / SHORTEST) ** 2
     return Recipe(
         name="paper2015",

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from plusx.data.sources import Samples
 from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
 from plusx.tasks.multilabel import Multilabel
@@ -16,13 +17,15 @@ Task = Classify | Multilabel
 TASKS: dict[str, type[Task]] = {"classify": Classify, "multilabel": Multilabel}
 
 
-def task_for(multilabel: bool) -> Task:
-    """The task of examples that have one class each, or several labels.
+def task_for(samples: Samples) -> Task:
+    """The task of examples, as they say themselves; what it must know of them (such as their scale) it takes from them.
 
-    >>> task_for(multilabel=True)
+    >>> import numpy as np
+    >>> from plusx.data.sources import ArraySource
+    >>> task_for(Samples(ArraySource(np.zeros((2, 1, 1), np.uint8), ""), np.array([[0, 1], [0, 0]]), ("a", "b")))
     Multilabel(name='multilabel')
     """
-    return Multilabel() if multilabel else Classify()
+    return TASKS[samples.task].of(samples)
 
 
 def task_from_json(task: Mapping[str, Any]) -> Task:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict
 
+from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 CALIBRATION_BINS = 15
 
 
-class Classify(BaseModel):
+class Classify(TaskBase):
     """The task of naming the one class of an example.
 
     >>> import numpy as np
@@ -25,17 +26,17 @@ class Classify(BaseModel):
     'dog'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: Literal["classify"] = "classify"
 
-    multilabel: ClassVar[bool] = False
-    """Whether an example may have several labels."""
-    answer_keys: ClassVar[tuple[str, ...]] = ("label", "probability", "top")
+    ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "probability": "number", "top": "ranked"}
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
         return {"head": "linear", "num_classes": len(classes)}
+
+    def made_up(self, count: int, classes: Sequence[str]) -> Int[np.ndarray, " count"]:
+        """Every class in turn."""
+        return np.arange(count) % len(classes)
 
     def losses(
         self, outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0
@@ -50,6 +51,10 @@ class Classify(BaseModel):
         """How many of a batch are right: what a training's accuracy is counted from. Of shares the largest counts."""
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         return (outputs.argmax(1) == classes).sum()
+
+    def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+        """Each class's; a row sums to 1."""
+        return softmax(outputs)
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes"]]) -> Float[np.ndarray, "batch classes"]:
         """The outputs whose probabilities are the mean of these outputs' probabilities, in float64.
@@ -71,6 +76,15 @@ class Classify(BaseModel):
             ranked = [{"label": classes[index], "probability": float(row[index])} for index in order]
             answers.append({**ranked[0], "top": ranked})
         return answers
+
+    def words(self, answer: Mapping[str, Any]) -> str:
+        """The label, how sure it is, and the next two.
+
+        >>> Classify().words({"label": "cat", "probability": 0.9, "top": [{}, {"label": "dog", "probability": 0.1}]})
+        'cat 90.00 % (dog 10.00 %)'
+        """
+        others = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in answer["top"][1:3])
+        return f"{answer['label']} {percent(answer['probability'])}" + (f" ({others})" if others else "")
 
     def scores(
         self,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from pydantic import BaseModel, ConfigDict
 
+from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
+from plusx.words import percent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Multilabel(BaseModel):
+class Multilabel(TaskBase):
     """The task of naming all the labels of an example, or none: a yes or no for each.
 
     The network's outputs are log odds; a label is named where its probability is at least one half.
@@ -26,17 +27,22 @@ class Multilabel(BaseModel):
     ('cat|bird', ['cat', 'bird'], 0.95)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: Literal["multilabel"] = "multilabel"
 
-    multilabel: ClassVar[bool] = True
-    """Whether an example may have several labels."""
-    answer_keys: ClassVar[tuple[str, ...]] = ("label", "labels", "probability", "top")
+    ANSWER: ClassVar[Mapping[str, AnswerType]] = {
+        "label": "text",
+        "labels": "texts",
+        "probability": "number",
+        "top": "ranked",
+    }
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
         return {"head": "linear", "num_classes": len(classes)}
+
+    def made_up(self, count: int, classes: Sequence[str]) -> UInt8[np.ndarray, "count classes"]:
+        """Every label in turn, one an example."""
+        return np.eye(len(classes), dtype=np.uint8)[np.arange(count) % len(classes)]
 
     def losses(
         self, outputs: Float[Tensor, "batch classes"], targets: Float[Tensor, "batch classes"], smoothing: float = 0.0
@@ -54,6 +60,10 @@ class Multilabel(BaseModel):
     def hits(self, outputs: Float[Tensor, "batch classes"], targets: Float[Tensor, "batch classes"]) -> Int[Tensor, ""]:
         """How many of a batch have exactly the right labels: what a training's accuracy is counted from."""
         return ((outputs >= 0) == (targets >= 0.5)).all(1).sum()
+
+    def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+        """Each label's own; rows do not sum to 1."""
+        return sigmoid(outputs)
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes"]]) -> Float[np.ndarray, "batch classes"]:
         """The outputs whose probabilities are the mean of these outputs' probabilities, in float64.
@@ -85,6 +95,11 @@ class Multilabel(BaseModel):
                 {"label": "|".join(labels), "labels": labels, "probability": ranked[0]["probability"], "top": ranked}
             )
         return answers
+
+    def words(self, answer: Mapping[str, Any]) -> str:
+        """The labels, and the three likeliest with how sure each is."""
+        figures = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in answer["top"][:3])
+        return f"{answer['label'] or 'none'} ({figures})"
 
     def scores(
         self,

@@ -83,5 +83,7 @@ def _pass(network: nn.Module, state: State, batch: Batch, goal: Goal) -> tuple[F
         taught = None if goal.teacher is None else goal.teacher(batch.inputs)
     losses = goal.losses(outputs.float(), batch.targets)
     if taught is not None and recipe.distill is not None:
-        losses = distilled(losses, outputs.float(), taught.float(), recipe.distill, multilabel=goal.task.multilabel)
+        losses = distilled(
+            losses, outputs.float(), taught.float(), recipe.distill, multilabel=goal.task.name == "multilabel"
+        )
     return losses, goal.task.hits(outputs, batch.targets)

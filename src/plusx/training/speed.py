@@ -39,7 +39,7 @@ def measure_speed(recipe: Recipe, task: Task, classes: Sequence[str], device: to
     takes less time than is foreseen, and never more.
     """
     recipe = recipe.model_copy(update={"resize": None})
-    prepared = made_up(recipe, classes, task.multilabel)
+    prepared = made_up(recipe, task, classes)
     state = State(recipe, task.network_options(classes), device)
     goal = Goal.of(recipe, task, prepared)
     loader = build_loader(recipe, prepared, device)
@@ -63,12 +63,11 @@ def measure_speed(recipe: Recipe, task: Task, classes: Sequence[str], device: to
     return Speed(median(times[WARM_UP:]) / recipe.batch_size, min(scoring) / recipe.batch_size)
 
 
-def made_up(recipe: Recipe, classes: Sequence[str], multilabel: bool = False) -> Prepared:
+def made_up(recipe: Recipe, task: Task, classes: Sequence[str]) -> Prepared:
     """Two batches of random examples, stored as the recipe says."""
     random = np.random.default_rng(0)
     shape = (2 * recipe.batch_size, *stored_shape(recipe.stored))
     values = random.integers(0, 256, shape).astype(recipe.stored.dtype)
-    targets = np.arange(len(values)) % len(classes)
-    if multilabel:
-        targets = np.eye(len(classes), dtype=np.uint8)[targets]
-    return Prepared.of(Samples(ArraySource(values, "made-up"), targets, tuple(classes)), recipe.stored, values)
+    targets = task.made_up(len(values), classes)
+    samples = Samples(ArraySource(values, "made-up"), targets, tuple(classes), recipe.preprocessing.modality, task.name)
+    return Prepared.of(samples, recipe.stored, values)

@@ -61,7 +61,7 @@ class State:
     ):
         self.world = world or World()
         torch.manual_seed(recipe.seed)
-        in_channels = recipe.preprocessing.shape[0]
+        in_channels = recipe.preprocessing.features[0]
         self.net = ZOO[recipe.model](**{"in_channels": in_channels, **recipe.model_options, **network_options})
         self.network = with_front(recipe.preprocessing.model_dump(mode="json"), self.net).to(device)
         if recipe.channels_last:

@@ -1,0 +1,81 @@
+"""Rows of paths and labels -> splits of examples in one canonical order."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from plusx.data.sources import SPLITS, DataSet, FileSource, Samples, Targets, natural
+from plusx.errors import WrongUse
+
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+class Row(NamedTuple):
+    """One example: its split, its file, and its labels."""
+
+    split: str
+    path: str
+    labels: tuple[str, ...]
+
+
+def assemble(
+    rows: Sequence[Row], origin: str, notes: Sequence[str] = (), *, modality: str, multilabel: bool = False
+) -> DataSet:
+    """Rows in their canonical order: by file name, then whole path, however they were listed."""
+    classes = classes_of(row.labels for row in rows)
+    rows = in_order(rows)
+
+    def samples(split: str) -> Samples | None:
+        those = [row for row in rows if row.split == split]
+        if not those:
+            return None
+        targets = _targets(those, classes, multilabel)
+        return Samples(FileSource(row.path for row in those), targets, classes, modality)
+
+    train, val, test = (samples(split) for split in SPLITS)
+    return DataSet(train, val, test, classes, origin, tuple(notes))
+
+
+def classes_of(labels: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """All labels, in natural order."""
+    return tuple(sorted({label for own in labels for label in own}, key=lambda name: (natural(name), name)))
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Rows by their files' names, then their folders: a folder and a listing of it are the same table."""
+    folder_keys: dict[str, tuple] = {}
+
+    def key(row: Row) -> tuple:
+        folder, name = os.path.split(row.path)
+        if folder not in folder_keys:
+            folder_keys[folder] = natural(folder)
+        return natural(name), folder_keys[folder], row.path, row.labels
+
+    return sorted(rows, key=key)
+
+
+def split_named(text: str, where: str) -> str:
+    """The split that a person's word means.
+
+    Raises:
+        WrongUse: it is none; `where` says in which file and line.
+
+    >>> split_named(" Valid", "list.csv: line 2")
+    'val'
+    """
+    known = SPLIT_NAMES.get(text.strip().lower())
+    if known is None:
+        raise WrongUse(f"{where}: split {text!r} is not one of train, val, test")
+    return known
+
+
+def _targets(rows: Sequence[Row], classes: tuple[str, ...], multilabel: bool) -> Targets:
+    place = {name: index for index, name in enumerate(classes)}
+    if not multilabel:
+        return np.array([place[row.labels[0]] for row in rows], np.int64)
+    targets = np.zeros((len(rows), len(classes)), np.uint8)
+    for own, row in zip(targets, rows, strict=True):
+        own[[place[label] for label in row.labels]] = 1
+    return targets
