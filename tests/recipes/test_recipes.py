@@ -67,7 +67,7 @@ def test_every_rung_of_the_ladder_costs_no_less_and_must_be_seen_longer(kind: st
     ladder = images_ladder(FACTS[kind])
     costs = [macs(rung) for rung in ladder]
     assert costs == sorted(costs)
-    assert len({(cost, rung.augment) for cost, rung in zip(costs, ladder, strict=True)}) == len(ladder)
+    assert len({(cost, rung.augment, rung.optimizer) for cost, rung in zip(costs, ladder, strict=True)}) == len(ladder)
     epochs = [rung.epochs for rung in ladder]
     assert epochs == sorted(set(epochs))
     assert epochs[0] < 0.001
