@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from plusx.api.budget import Deadline, resolve_in_time
 from plusx.api.examples import Parted, prepare_together, read_examples, words
 from plusx.api.model import Model, load
@@ -25,6 +27,7 @@ from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
 from plusx.evaluate.scores import evaluate
 from plusx.tasks import task_for
+from plusx.training.busy import busy_note
 from plusx.training.distributed import World, joined
 from plusx.training.launched import launch, may_restart, restarts
 from plusx.training.loop import Job, fit
@@ -103,10 +106,7 @@ def train(
         parted = read_examples(plan, watcher)
         given = _given(plan) if world.leads and not resume else Given()
         recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
-        for key, reason in recipe.reasons.items():
-            watcher.note(f"{key}: {shown(recipe, key)} ({reason})")
-        note_differences(given.start, recipe, watcher)
-        note_other_preparation(given.teacher, plan.teacher, recipe, watcher)
+        _note_choices(recipe, given, plan, watcher)
         if world.leads and not resume:
             _begin(run, plan, recipe, parted, given)
         job = Job(
@@ -129,6 +129,15 @@ def train(
                 result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
                 scored(json.loads(result))
     return Trained(run.path, run.model, **json.loads(result))
+
+
+def _note_choices(recipe: Recipe, given: Given, plan: Plan, watcher: Watcher) -> None:
+    for key, reason in recipe.reasons.items():
+        watcher.note(f"{key}: {shown(recipe, key)} ({reason})")
+    note_differences(given.start, recipe, watcher)
+    note_other_preparation(given.teacher, plan.teacher, recipe, watcher)
+    if (busy := busy_note(torch.get_num_threads())) is not None:
+        watcher.note(busy)
 
 
 class Given(NamedTuple):
