@@ -18,6 +18,6 @@ def busy_note(threads: int) -> str | None:
     if threads == 1 or load < available_cores():
         return None
     return (
-        f"this machine is busy (load {load:.1f} on {available_cores()} cores): OMP_NUM_THREADS=1 in front of the command "
-        "is probably several times as fast"
+        f"this machine is busy (load {load:.1f} on {available_cores()} cores): OMP_NUM_THREADS=1 in front of the "
+        "command is probably several times as fast"
     )
