@@ -83,7 +83,7 @@ def speech_commands(data_dir: Path | None = None) -> DataSet:
     What validation_list.txt and testing_list.txt name is the val and the test split. `_background_noise_`, which holds
     minutes of noise and no words, is left out.
     """
-    site = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+    site = "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
     root = _needed("speech-commands", data_dir, "the words' folders, validation_list.txt and testing_list.txt", site)
     splits: dict[str, str] = {}
     for split, name in (("val", "validation_list.txt"), ("test", "testing_list.txt")):
