@@ -9,6 +9,7 @@ from plusx.data.cache import Prepared, prepare_samples, stored_shape
 from plusx.data.image import BadSample, ImageSpec
 from plusx.data.loader import Loader
 from plusx.data.modalities import MODALITIES, Spec, spec_from_json
+from plusx.data.sound import SoundSpec
 from plusx.data.sources import ArraySource, Samples
 from plusx.model.fronts import FRONTS, with_front
 
@@ -16,6 +17,10 @@ EXAMPLES: dict[str, tuple[Spec, np.ndarray]] = {
     "image": (
         ImageSpec(height=6, width=5, channels=3, mean=(10, 20, 30), std=(1, 2, 3)),
         np.random.default_rng(0).integers(0, 256, (7, 6, 5, 3), dtype=np.uint8),
+    ),
+    "sound": (
+        SoundSpec(samples=50, front="waveform", mean=10, std=2000),
+        np.random.default_rng(0).integers(-32768, 32768, (7, 50, 1)).astype(np.int16),
     ),
     "array": (
         ArraySpec(sizes=(2, 9), mean=(1, -1), std=(2, 3)),

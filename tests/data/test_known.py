@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torchvision
 from sklearn.datasets import load_digits
+from waves import wav
 
 from plusx.data.cache import prepare_samples
 from plusx.data.image import ImageSpec
@@ -238,3 +239,40 @@ def test_one_set_in_three_forms_is_the_same_rows_in_the_same_order(tmp_path: Pat
             assert each.classes == tuple("0123456789")
             assert each.targets.tolist() == targets[: len(each)].tolist()
             assert (values[:, :, :, 0] == pixels[: len(each)]).all()
+
+
+def write_speech_commands(root: Path, words: int = 3) -> Path:
+    """Words' folders, lists and noise as in the archive, with files of a few samples."""
+    for word in ("bed", "up", "zero", "no", "backward")[:words]:
+        for number in range(4):
+            file = root / word / f"{number:08x}_nohash_{number % 2}.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(wav(np.zeros(9, np.int16)))
+    (root / "validation_list.txt").write_text("bed/00000000_nohash_0.wav\nup/00000001_nohash_1.wav\n")
+    (root / "testing_list.txt").write_text("bed/00000003_nohash_1.wav\n")
+    noise = root / "_background_noise_"
+    noise.mkdir()
+    (noise / "white_noise.wav").write_bytes(wav(np.zeros(99, np.int16)))
+    (noise / "README.md").write_text("noise")
+    (root / "LICENSE").write_text("CC BY 4.0")
+    return root
+
+
+@pytest.mark.parametrize("words", [3, 5])
+def test_speech_commands_are_parted_by_their_lists(tmp_path: Path, words: int) -> None:
+    dataset = read_dataset("speech-commands", data_dir=write_speech_commands(tmp_path, words))
+    assert dataset.classes == (("bed", "up", "zero"), ("backward", "bed", "no", "up", "zero"))[words > 3]
+    val, test = dataset.split("val"), dataset.split("test")
+    assert {Path(val.source.name(row)).parent.name for row in range(len(val))} == {"bed", "up"}
+    assert (len(val), len(test), len(dataset.split("train"))) == (2, 1, 4 * words - 3)
+    assert test.source.name(0) == str(tmp_path / "bed" / "00000003_nohash_1.wav")
+    assert {samples.modality for samples in (val, test, dataset.split("train"))} == {"sound"}
+
+
+@pytest.mark.parametrize("missing", ["validation_list.txt", "testing_list.txt"])
+def test_speech_commands_without_a_list_say_which(tmp_path: Path, missing: str) -> None:
+    (write_speech_commands(tmp_path) / missing).unlink()
+    with pytest.raises(WrongUse, match=f"no {missing} in it; unpack"):
+        read_dataset("speech-commands", data_dir=tmp_path)
+    with pytest.raises(WrongUse, match="--data-dir FOLDER"):
+        read_dataset("speech-commands")

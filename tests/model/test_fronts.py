@@ -12,8 +12,9 @@ from plusx.model.resnet import ResNet
 
 IMAGE = {"modality": "image", "mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1, 57.4)}
 WAVE = {"modality": "array", "sizes": (2, 16), "mean": (0.5, -0.5), "std": (2.0, 4.0)}
+SOUND = {"modality": "sound", "rate": 16_000, "samples": 800, "front": "waveform", "mean": 3.0, "std": 2000.0}
 VOLUME = {"modality": "array", "sizes": (1, 4, 4, 4), "mean": (0.5,), "std": (2.0,)}
-EXAMPLES: dict[str, list[dict[str, Any]]] = {"image": [IMAGE], "array": [WAVE, VOLUME]}
+EXAMPLES: dict[str, list[dict[str, Any]]] = {"image": [IMAGE], "sound": [SOUND], "array": [WAVE, VOLUME]}
 
 
 def test_every_modality_has_a_front_and_every_front_an_example_here():

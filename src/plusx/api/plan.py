@@ -12,9 +12,11 @@ import torch
 from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
+from plusx.data.augment import FOR
 from plusx.data.image import ImageSpec
-from plusx.data.modalities import survey
+from plusx.data.modalities import MODALITIES, survey
 from plusx.data.samples import Samples
+from plusx.data.sound import SoundSpec
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.model.zoo import ZOO
@@ -23,6 +25,7 @@ from plusx.training.distill import Distill
 from plusx.training.precision import faster_precision
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
+from plusx.training.spec_mask import refuse_unless_spectrograms
 from plusx.training.start import Start
 from plusx.training.whiten import check_whitening
 
@@ -183,6 +186,9 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
     if start is not None:
         check_start(start, recipe)
     _check_dimensions(recipe)
+    _check_augmentations(recipe)
+    if recipe.spec_mask is not None:
+        refuse_unless_spectrograms(recipe.preprocessing)
     check_whitening(recipe)
     return _with_precision(recipe)
 
@@ -211,7 +217,16 @@ def _check_dimensions(recipe: Recipe) -> None:
     theirs = recipe.model_options.get("dims", ZOO[recipe.model].defaults.get("dims", 2))
     ours = len(recipe.preprocessing.features) - 1
     if theirs != ours:
-        raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}")
+        mend = "; --recipe waves hears samples" if (recipe.preprocessing.modality, theirs) == ("sound", 1) else ""
+        raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}{mend}")
+
+
+def _check_augmentations(recipe: Recipe) -> None:
+    modality = recipe.preprocessing.modality
+    for one in recipe.augment:
+        if one.name not in FOR.get(modality, ()):
+            right = f"; for {MODALITIES[modality].many} there are {', '.join(FOR[modality])}" if modality in FOR else ""
+            raise WrongUse(f"--set augment: {one.name} does not go with {MODALITIES[modality].many}{right}")
 
 
 def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:
@@ -256,6 +271,8 @@ def shown(recipe: Recipe, key: str) -> str:
         return f"{recipe.model}({options})" if options else recipe.model
     if key == "preprocessing":
         spec = recipe.preprocessing
+        if isinstance(spec, SoundSpec):
+            return f"{spec.duration_s:g} s at {spec.rate / 1000:g} kHz, {spec.front}, {spec.shorter}"
         if not isinstance(spec, ImageSpec):
             return "x".join(map(str, spec.shape))
         return f"{spec.height}x{spec.width}, {'grey' if spec.channels == 1 else 'colour'}, {spec.fit}"

@@ -27,7 +27,7 @@ def evaluate(
     data: Annotated[str, typer.Argument(help="As for train; classes are matched by name.")],
     split: Annotated[str, typer.Option(help="train, val or test.", show_default="test, else val, else train")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
-    cache: Annotated[bool, typer.Option(help="Keep decoded pictures on disk, or decode at each use.")] = True,
+    cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
     engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
     tta: Tta = "none",
     json: Json = False,

@@ -50,7 +50,7 @@ def info(
         print(f"validation     {percent(metrics['val_accuracy'])} right after epoch {metrics['epoch']}")
     data = manifest.provenance.get("data")
     if isinstance(data, dict):
-        print(f"trained on     {data['origin']}: {data['train']:,} pictures, {data['val']:,} for validation")
+        print(f"trained on     {data['origin']}: {data['train']:,} examples, {data['val']:,} for validation")
     print(
         f"created        {manifest.created_at} with " + ", ".join(f"{k} {v}" for k, v in manifest.created_with.items())
     )

@@ -9,6 +9,7 @@ import typer
 
 from plusx.cli.evaluate import evaluate
 from plusx.cli.info import info
+from plusx.cli.listen import listen
 from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, pack, models, info):
+for command in (train, evaluate, predict, listen, pack, models, info):
     app.command()(command)
 
 

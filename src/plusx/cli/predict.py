@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
-    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, globs, or - for a list of paths on stdin.")],
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for a list of paths on stdin.")],
     out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
@@ -26,7 +26,7 @@ def predict(
     tta: Tta = "none",
     json: Json = False,
 ) -> None:
-    """Name what is in pictures."""
+    """Name what is in pictures or sounds."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
     from plusx.predict.inputs import expand

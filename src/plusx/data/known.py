@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from plusx.data.assemble import Row, assemble
 from plusx.data.binary import read_cifar_batches, read_idx
 from plusx.data.folders import read_folder
 from plusx.data.sources import ArraySource, DataSet, Samples
@@ -76,6 +77,28 @@ def imagenet(data_dir: Path | None = None) -> DataSet:
     return read_folder(root)
 
 
+def speech_commands(data_dir: Path | None = None) -> DataSet:
+    """Google's Speech Commands (arXiv 1804.03209), version 1 or 2, a folder a word: 30 or 35 words, each second long.
+
+    What validation_list.txt and testing_list.txt name is the val and the test split. `_background_noise_`, which holds
+    minutes of noise and no words, is left out.
+    """
+    site = "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
+    root = _needed("speech-commands", data_dir, "the words' folders, validation_list.txt and testing_list.txt", site)
+    splits: dict[str, str] = {}
+    for split, name in (("val", "validation_list.txt"), ("test", "testing_list.txt")):
+        if not (root / name).is_file():
+            raise WrongUse(f"--data-dir {root}: no {name} in it; unpack {site} there")
+        splits |= dict.fromkeys((root / name).read_text(encoding="utf-8").split(), split)
+    rows = [
+        Row(splits.get(f"{file.parent.name}/{file.name}", "train"), str(file.absolute()), (file.parent.name,))
+        for file in root.glob("[!._]*/*.wav")
+    ]
+    if not rows:
+        raise WrongUse(f"--data-dir {root}: no words' folders with .wav files in it; unpack {site} there")
+    return assemble(rows, "speech-commands", modality="sound")
+
+
 KNOWN: dict[str, Callable[[Path | None], DataSet]] = {
     "digits": digits,
     "mnist": mnist,
@@ -83,6 +106,7 @@ KNOWN: dict[str, Callable[[Path | None], DataSet]] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "imagenet": imagenet,
+    "speech-commands": speech_commands,
 }
 
 

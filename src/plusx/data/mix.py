@@ -27,7 +27,7 @@ def mixup(
 ) -> tuple[Tensor, Targets]:
     """Mixup (arXiv 1710.09412): `share` of each example and the rest of its partner, in inputs and targets.
 
-    uint8 inputs stay so, rounded, so that a network sees the type it always sees.
+    Whole numbers stay so, rounded, so that a network sees the type it always sees.
 
     >>> pictures, targets = torch.tensor([[100], [200]], dtype=torch.uint8), torch.eye(2)
     >>> mixup(pictures, targets, torch.tensor([0.75, 0.75]))[0].flatten().tolist()
@@ -113,11 +113,11 @@ def _partners(batch: Tensor) -> Int64[Tensor, " batch"]:
 
 
 def _blend(values: Tensor, share: Numbers) -> Tensor:
-    own = values.float() if values.dtype == torch.uint8 else values
+    own = values if values.is_floating_point() else values.float()
     rest = (1 - share).to(own.dtype).view(-1, *[1] * (values.ndim - 1))
     # As a step towards the partner, so that an example that is its own partner stays exactly.
     mixed = own + rest * (own[_partners(own)] - own)
-    return mixed.round().to(torch.uint8) if values.dtype == torch.uint8 else mixed
+    return mixed if values.is_floating_point() else mixed.round().to(values.dtype)
 
 
 def _boxes(size: torch.Size, share: Numbers, u: Float32[Tensor, "batch dims"]) -> Bool[Tensor, "batch 1 *space"]:

@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from plusx.data import image
+from plusx.data import image, sound
 from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
 from plusx.data.image_facts import survey_images
+from plusx.data.sound import SoundSpec
+from plusx.data.sound_facts import survey_sounds
 from plusx.data.sources import Samples
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse, nearest
 
-Spec = ImageSpec | ArraySpec
+Spec = ImageSpec | SoundSpec | ArraySpec
 """Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype` and
 `storage_key`."""
 
@@ -40,6 +42,7 @@ class Modality:
 
 MODALITIES: dict[str, Modality] = {
     "image": Modality(ImageSpec, "picture", "pictures", image.EXTENSIONS, survey_images),
+    "sound": Modality(SoundSpec, "sound", "sounds", sound.EXTENSIONS, survey_sounds),
     "array": Modality(ArraySpec, "array", "arrays"),
 }
 

@@ -1,4 +1,4 @@
-"""Fronts: from what a file holds (uint8 pixels) to what a network takes, inside the network's own graph.
+"""Fronts: from what a file holds (uint8 pixels, int16 samples) to what a network takes, inside the network's own graph.
 
 An exported model therefore takes raw pixels, and nobody who runs it can normalise them otherwise than
 training did.
@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
+
+from plusx.mel import Mel
+from plusx.model.spectrogram import LogMel
 
 
 class Normalise(nn.Module):
@@ -44,7 +47,14 @@ def _array(preprocessing: Mapping[str, Any]) -> nn.Module:
     return Normalise(preprocessing["mean"], preprocessing["std"], dims=len(preprocessing["sizes"]) - 1)
 
 
-FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"image": _image, "array": _array}
+def _sound(preprocessing: Mapping[str, Any]) -> nn.Module:
+    mean, std = preprocessing["mean"], preprocessing["std"]
+    if preprocessing["front"] == "waveform":
+        return Normalise([mean], [std], dims=1)
+    return LogMel(Mel.of(preprocessing), mean, std, as_rows=preprocessing["bands"] == "rows")
+
+
+FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"image": _image, "sound": _sound, "array": _array}
 
 
 def with_front(preprocessing: Mapping[str, Any], net: nn.Module) -> nn.Sequential:

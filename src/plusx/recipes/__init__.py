@@ -13,6 +13,7 @@ from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
+from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
 from plusx.training.recipe import Recipe
 
 # Each takes the facts of its own modality.
@@ -27,6 +28,9 @@ RECIPES: dict[str, RecipeFunction] = {
     "imagenet_a1": imagenet_a1,
     "imagenet_a2": imagenet_a2,
     "imagenet_a3": imagenet_a3,
+    "sounds": sounds,
+    "waves": waves,
+    "fine_tune_sounds": fine_tune_sounds,
 }
 
 
@@ -46,7 +50,10 @@ class Automatic:
     ladder: Callable[[Any], Sequence[Recipe]]
 
 
-AUTOMATIC: dict[str, Automatic] = {"image": Automatic("images", "fine_tune", images_ladder)}
+AUTOMATIC: dict[str, Automatic] = {
+    "image": Automatic("images", "fine_tune", images_ladder),
+    "sound": Automatic("sounds", "fine_tune_sounds", sounds_ladder),
+}
 
 
 def find_recipe(name: str) -> RecipeFunction:

@@ -17,6 +17,7 @@ from plusx.errors import WrongUse
 from plusx.tasks import Task
 from plusx.training.recipe import Recipe
 from plusx.training.resize import refuse_unless_pictures
+from plusx.training.spec_mask import refuse_unless_spectrograms
 from plusx.training.teacher import Teacher
 
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
@@ -39,10 +40,13 @@ class Goal:
         """The goal of a training on these examples.
 
         Raises:
-            WrongUse: the recipe balances classes, and the examples have several each; or it resizes what is no picture.
+            WrongUse: the recipe balances classes, and the examples have several each; or it resizes what is no picture
+                or masks what is no spectrogram.
         """
         if recipe.resize is not None:
             refuse_unless_pictures(recipe.preprocessing)
+        if recipe.spec_mask is not None:
+            refuse_unless_spectrograms(recipe.preprocessing)
         return cls(
             recipe, task, build_losses(recipe, task, train.targets, len(train.classes)), recipe.steps(len(train))
         )

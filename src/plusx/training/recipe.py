@@ -21,6 +21,7 @@ from plusx.training.lookahead import Lookahead
 from plusx.training.optim import AdamW, Lamb, Muon, Optimizer, Sgd
 from plusx.training.resize import Resize
 from plusx.training.schedule import Schedule
+from plusx.training.spec_mask import SpecMask
 
 __all__ = [
     "AdamW",
@@ -55,6 +56,9 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     augment: tuple[Augmentation, ...] = ()
     mix: Mix | None = Field(default=None, description="what makes one example of two: mixup, CutMix")
     resize: Resize | None = Field(default=None, description="smaller pictures at first; null: always full ones")
+    spec_mask: SpecMask | None = Field(
+        default=None, description="parts of sounds' spectrograms that are hidden (arXiv 1904.08779); null: none"
+    )
     batch_size: PositiveInt = 64
     epochs: PositiveFloat = 10
     optimizer: Optimizer = Sgd()

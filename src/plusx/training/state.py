@@ -19,6 +19,7 @@ from plusx.training.groups import first_convolution, freeze
 from plusx.training.lookahead import SlowWeights
 from plusx.training.optim import build_optimizer
 from plusx.training.recipe import Recipe
+from plusx.training.spec_mask import Masked
 from plusx.training.sync_norm import synchronise_norms
 
 
@@ -64,6 +65,9 @@ class State:
         in_channels = recipe.preprocessing.features[0]
         self.net = ZOO[recipe.model](**{"in_channels": in_channels, **recipe.model_options, **network_options})
         self.network = with_front(recipe.preprocessing.model_dump(mode="json"), self.net).to(device)
+        if recipe.spec_mask is not None:
+            # In the front, which has no weights, so that the others keep their names.
+            self.network.front = nn.Sequential(self.network.get_submodule("front"), Masked(recipe.spec_mask))
         if recipe.channels_last:
             channels_last(self.network)
         if recipe.sync_norm and self.world.size > 1:

@@ -69,10 +69,12 @@ def golden_inputs(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     (4, 1, 8, 8)
     """
     random = np.random.default_rng(0)
+    # Levels are bytes whatever holds them; only samples of sound have a sign, and use all of their range.
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max + 1) if dtype.kind == "i" else (0, 256)
     examples: list[np.ndarray] = []
     for number in range(GOLDEN_COUNT):
         cell = max(1, max(shape[1:]) // 2 ** (number + 1))
-        coarse = random.integers(0, 256, (shape[0], *(-(-size // cell) for size in shape[1:])))
+        coarse = random.integers(low, high, (shape[0], *(-(-size // cell) for size in shape[1:])))
         for axis in range(1, len(shape)):
             coarse = coarse.repeat(cell, axis=axis)
         examples.append(coarse[tuple(slice(size) for size in shape)])

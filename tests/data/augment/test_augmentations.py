@@ -1,4 +1,4 @@
-"""What holds for every augmentation of a recipe."""
+"""What holds for every augmentation of pictures."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,23 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from plusx.data.augment import AUGMENTATIONS, Augmentation, Crop, Cutout, Erase, Flip, RandAugment, Shift, Warp
+from plusx.data.augment import (
+    AUGMENTATIONS,
+    FOR,
+    PICTURES,
+    Augmentation,
+    Crop,
+    Cutout,
+    Erase,
+    Flip,
+    RandAugment,
+    Shift,
+    Warp,
+)
 from plusx.data.augment.policy import rand_ops, trivial_ops
 
 CASES = {
-    **{name: kind() for name, kind in AUGMENTATIONS.items()},
+    **{name: kind() for name, kind in PICTURES.items()},
     "erase": Erase(probability=0.8),
     "erase, plain": Erase(probability=0.8, fill=3),
     "warp, elastic": Warp(elastic=1.5, points=4, fill="edge"),
@@ -88,3 +100,4 @@ def test_a_recipe_reads_it_back_and_refuses_what_it_does_not_know(augmentation):
 
 def test_names_are_the_lists():
     assert {name: kind().name for name, kind in AUGMENTATIONS.items()} == {name: name for name in AUGMENTATIONS}
+    assert sorted(AUGMENTATIONS) == sorted(name for names in FOR.values() for name in names)
