@@ -13,6 +13,7 @@ from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
+from plusx.recipes.segment import segment, segment_fine_tune, segment_ladder
 from plusx.training.recipe import Recipe
 
 # Each takes the facts of its own modality.
@@ -27,6 +28,8 @@ RECIPES: dict[str, RecipeFunction] = {
     "imagenet_a1": imagenet_a1,
     "imagenet_a2": imagenet_a2,
     "imagenet_a3": imagenet_a3,
+    "segment": segment,
+    "segment_fine_tune": segment_fine_tune,
 }
 
 
@@ -46,7 +49,20 @@ class Automatic:
     ladder: Callable[[Any], Sequence[Recipe]]
 
 
-AUTOMATIC: dict[str, Automatic] = {"image": Automatic("images", "fine_tune", images_ladder)}
+AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
+    "image": Automatic("images", "fine_tune", images_ladder),
+    ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
+}
+"""By modality, and by modality and task where a task has its own."""
+
+
+def automatic_for(modality: str, task: str) -> Automatic:
+    """What such examples are trained with.
+
+    >>> automatic_for("image", "multilabel").recipe, automatic_for("image", "segment").recipe
+    ('images', 'segment')
+    """
+    return AUTOMATIC.get((modality, task), AUTOMATIC[modality])
 
 
 def find_recipe(name: str) -> RecipeFunction:
