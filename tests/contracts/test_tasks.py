@@ -10,7 +10,10 @@ from plusx.data.sources import ArraySource, Samples
 from plusx.tasks import TASKS, Task, task_for, task_from_json
 
 CLASSES = ["car", "sea", "sky", "dog"]
-PERFECT = ("accuracy", "top5", "f1_micro", "f1_macro", "mean_average_precision")
+PERFECT = (
+    *("accuracy", "top5", "f1_micro", "f1_macro", "mean_average_precision"),
+    *("pixel_accuracy", "mean_iou", "mean_dice", "boundary_f"),
+)
 WRONG = ("hamming_loss", "loss", "calibration_error")
 
 TARGETS: dict[str, np.ndarray] = {
@@ -18,6 +21,7 @@ TARGETS: dict[str, np.ndarray] = {
     "multilabel": np.array(
         [[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 0, 0]], np.uint8
     ),
+    "segment": np.random.default_rng(1).choice(np.array([0, 1, 2, 3, 255], np.uint8), (6, 3, 5)),
 }
 
 
@@ -25,16 +29,26 @@ def test_every_task_has_targets_here() -> None:
     assert TARGETS.keys() == TASKS.keys()
 
 
+DENSE = [name for name, kind in TASKS.items() if kind.HEADS]
+
+
 def spread(targets: np.ndarray) -> np.ndarray:
-    return targets if targets.ndim == 2 else np.eye(len(CLASSES), dtype=np.uint8)[targets]
+    """0 or 1 for each class, as an example's second dimension."""
+    if targets.ndim == 2:
+        return targets
+    return np.moveaxis((targets[..., None] == np.arange(len(CLASSES))).astype(np.uint8), -1, 1)
 
 
-def drawn(count: int = 6) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(count, len(CLASSES))).astype(np.float32)
+def drawn(targets: np.ndarray | None = None) -> np.ndarray:
+    """Outputs for these targets."""
+    space = () if targets is None or targets.ndim < 3 else targets.shape[1:]
+    return np.random.default_rng(0).normal(size=(6, len(CLASSES), *space)).astype(np.float32)
 
 
 def as_batch(targets: np.ndarray) -> torch.Tensor:
     """As the loader gives them."""
+    if targets.ndim == 3:
+        return torch.from_numpy(targets).long()
     return torch.from_numpy(targets if targets.ndim == 1 else targets.astype(np.float32))
 
 
@@ -56,27 +70,31 @@ class TestTask:
 
     def test_made_up_targets_are_such_as_it_learns_from(self, task: Task, targets) -> None:
         made_up = task.made_up(6, CLASSES)
-        assert (made_up.dtype, made_up.shape) == (targets.dtype, targets.shape)
-        assert task.losses(torch.from_numpy(drawn()), as_batch(made_up)).isfinite().all()
+        # One for all places, where there is one for each.
+        shape = (6, 1, 1) if task.HEADS else targets.shape
+        assert (made_up.dtype, made_up.shape) == (targets.dtype, shape)
+        assert task.losses(torch.from_numpy(drawn(made_up)), as_batch(made_up)).isfinite().all()
 
     def test_the_network_has_an_output_a_class(self, task: Task) -> None:
         assert task.network_options(CLASSES)["num_classes"] == len(CLASSES)
 
     @pytest.mark.parametrize("smoothing", [0.0, 0.1])
     def test_an_examples_loss_depends_on_no_batch_mate(self, task: Task, targets: np.ndarray, smoothing: float) -> None:
-        outputs, batch = torch.from_numpy(drawn()), as_batch(targets)
+        outputs, batch = torch.from_numpy(drawn(targets)), as_batch(targets)
         losses = task.losses(outputs, batch, smoothing)
         assert losses.shape == (6,)
         alone = [task.losses(outputs[row : row + 1], batch[row : row + 1], smoothing) for row in range(6)]
         torch.testing.assert_close(losses, torch.cat(alone))
 
     def test_losses_lead_to_the_targets(self, task: Task, targets: np.ndarray) -> None:
-        outputs = torch.zeros(6, len(CLASSES), requires_grad=True)
+        outputs = torch.from_numpy(np.zeros_like(drawn(targets))).requires_grad_()
         task.losses(outputs, as_batch(targets)).sum().backward()
         assert outputs.grad is not None
         assert ((outputs.grad < 0).numpy() == (spread(targets) == 1)).all()
 
-    def test_shares_of_one_are_the_targets(self, task: Task, targets: np.ndarray) -> None:
+    def test_shares_of_one_are_the_targets(self, name: str, task: Task, targets: np.ndarray) -> None:
+        if name in DENSE:
+            pytest.skip("a pixel has one class")
         outputs, shares = torch.from_numpy(drawn()), torch.from_numpy(spread(targets).astype(np.float32))
         torch.testing.assert_close(task.losses(outputs, shares, 0.1), task.losses(outputs, as_batch(targets), 0.1))
         assert task.hits(outputs, shares) == task.hits(outputs, as_batch(targets))
@@ -89,23 +107,39 @@ class TestTask:
             name: 1.0 for name in PERFECT if name in scores
         }
         assert all(scores[name] == pytest.approx(0) for name in WRONG if name in scores)
-        assert [row["count"] for row in scores["per_class"]] == spread(targets).sum(axis=0).tolist()
+        assert [row["count"] for row in scores["per_class"]] == spread(targets).sum(
+            axis=(0, *range(2, spread(targets).ndim))
+        ).tolist()
         assert all(row["precision"] == row["recall"] == row["f1"] == 1 for row in scores["per_class"])
         assert task.hits(torch.from_numpy(outputs), as_batch(targets)) == 6
 
     def test_training_and_evaluation_count_alike(self, task: Task, targets: np.ndarray) -> None:
-        outputs = drawn() + spread(targets) - 0.5
+        outputs = drawn(targets) + spread(targets) - 0.5
         scores = task.scores(outputs, targets, CLASSES)
-        assert scores["accuracy"] == int(task.hits(torch.from_numpy(outputs), as_batch(targets))) / 6
+        assert scores["accuracy"] == pytest.approx(
+            float(task.hits(torch.from_numpy(outputs), as_batch(targets))) / 6, abs=1e-12
+        )
         assert 0 < scores["accuracy"] < 1
         assert scores["loss"] == pytest.approx(float(task.losses(torch.from_numpy(outputs), as_batch(targets)).mean()))
 
     def test_scores_are_json(self, task: Task, targets: np.ndarray) -> None:
-        scores = task.scores(drawn(), targets, CLASSES)
+        scores = task.scores(drawn(targets), targets, CLASSES)
         assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
+    def test_scores_in_batches_are_those_of_all(self, task: Task, targets: np.ndarray) -> None:
+        outputs = drawn(targets)
+        batches = [(outputs[rows], targets[rows]) for rows in (slice(4), slice(4, 6))]
+        together, apart = task.scores(outputs, targets, CLASSES), task.scores_in_batches(batches, CLASSES)
+        assert apart.keys() == together.keys()
+        assert all(
+            apart[name] == pytest.approx(value) for name, value in together.items() if isinstance(value, int | float)
+        )
+        assert apart["per_class"] == together["per_class"]
+
     @pytest.mark.parametrize("top", [1, 3, 9])
-    def test_answers_are_well_formed(self, task: Task, top: int) -> None:
+    def test_answers_are_well_formed(self, name: str, task: Task, top: int) -> None:
+        if name in DENSE:
+            pytest.skip("tests/tasks/test_segment.py looks at theirs")
         answers = task.answers(drawn(), CLASSES, top)
         assert json.loads(json.dumps(answers, allow_nan=False)) == answers
         assert len(answers) == 6
@@ -120,10 +154,10 @@ class TestTask:
             assert set(filter(None, answer["label"].split("|"))) <= set(CLASSES)
 
     def test_one_view_is_its_own_mean_and_equal_ones_too(self, task: Task, targets: np.ndarray) -> None:
-        alone = task.scores(drawn(), targets, CLASSES)
+        alone = task.scores(drawn(targets), targets, CLASSES)
         for views in (1, 3):
-            averaged = task.averaged([drawn()] * views)
-            assert averaged.shape == drawn().shape
+            averaged = task.averaged([drawn(targets)] * views)
+            assert averaged.shape == drawn(targets).shape
             assert task.scores(averaged, targets, CLASSES)["accuracy"] == alone["accuracy"]
             assert task.scores(averaged, targets, CLASSES)["loss"] == pytest.approx(alone["loss"])
 

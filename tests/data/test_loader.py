@@ -148,15 +148,15 @@ def test_a_consumer_that_stops_ends_the_thread():
 def test_errors_in_the_thread_reach_the_consumer(monkeypatch):
     loader = Loader(PREPARED, 4, seed=1)
     expected = [loader.batch(step) for step in range(2)]
-    gather = Prepared.gather
+    pairs = Prepared.pairs
     calls = iter(range(5))
 
-    def break_third(prepared: Prepared, indices: np.ndarray) -> np.ndarray:
+    def break_third(prepared: Prepared, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if next(calls) == 2:
             raise RuntimeError("broken disk")
-        return gather(prepared, indices)
+        return pairs(prepared, indices)
 
-    monkeypatch.setattr(Prepared, "gather", break_third)
+    monkeypatch.setattr(Prepared, "pairs", break_third)
     stream = loader.stream(0, 5)
     assert same(next(stream), expected[0])
     assert same(next(stream), expected[1])
@@ -167,13 +167,13 @@ def test_errors_in_the_thread_reach_the_consumer(monkeypatch):
 
 def test_one_batch_is_gathered_while_another_is_used(monkeypatch):
     threads: list[str] = []
-    gather = Prepared.gather
+    pairs = Prepared.pairs
 
-    def spy(prepared: Prepared, indices: np.ndarray) -> np.ndarray:
+    def spy(prepared: Prepared, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         threads.append(threading.current_thread().name)
-        return gather(prepared, indices)
+        return pairs(prepared, indices)
 
-    monkeypatch.setattr(Prepared, "gather", spy)
+    monkeypatch.setattr(Prepared, "pairs", spy)
     stream = Loader(PREPARED, 4, seed=1).stream(0, 5)
     next(stream)
     until = time.monotonic() + 5

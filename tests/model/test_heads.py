@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 import torch
 
+from plusx.model.dense import DENSE
 from plusx.model.heads import HEADS, build_head
 from plusx.model.layers import Layers
 from plusx.model.resnet import ResNet, ResNetSpec
@@ -13,7 +14,7 @@ DIMS = (1, 2, 3)
 
 
 def test_the_spec_knows_every_head():
-    assert set(get_args(ResNetSpec.model_fields["head"].annotation)) == set(HEADS)
+    assert set(get_args(ResNetSpec.model_fields["head"].annotation)) == {*HEADS, *DENSE}
 
 
 @pytest.mark.parametrize("dims", DIMS)

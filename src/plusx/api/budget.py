@@ -14,6 +14,7 @@ from plusx.api.examples import Parted, prepare_examples
 from plusx.api.plan import Plan
 from plusx.data.cache import Prepared, available_cores
 from plusx.data.image import BadSample
+from plusx.data.masked import stored_spec
 from plusx.data.modalities import Spec
 from plusx.data.sources import Samples
 from plusx.tasks import task_for
@@ -78,10 +79,11 @@ def resolve_in_time(
 
 def preparing_s(samples: Samples, spec: Spec) -> float:
     """Seconds that one thread needs to prepare one example, the median of a few."""
+    stored = stored_spec(samples, spec)
     times: list[float] = []
     for index in np.linspace(0, len(samples) - 1, TIMED_SAMPLES).astype(int):
         began = time.perf_counter()
         with suppress(BadSample, OSError):
-            spec.prepare(samples.source.read(int(index)))
+            stored.prepare(samples.source.read(int(index)))
         times.append(time.perf_counter() - began)
     return float(np.median(times))

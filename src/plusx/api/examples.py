@@ -73,9 +73,10 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
     rest, held = hold_out_rows(whole, plan.val_fraction, plan.seed)
     if len(held) == 0:
         raise PlusxError(f"{dataset.origin}: too few examples to hold some out for validation; a class needs two")
+    how = "the same share of every class" if whole.task in ("classify", "multilabel") else "any of them"
     watcher.note(
-        f"no val split: {len(held):,} of {len(whole):,} training {words(whole)} held out (the same share of every "
-        f"class, seed {plan.seed}; listed in splits.csv)"
+        f"no val split: {len(held):,} of {len(whole):,} training {words(whole)} held out ({how}, seed {plan.seed}; "
+        "listed in splits.csv)"
     )
     return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
 

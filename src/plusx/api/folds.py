@@ -26,7 +26,7 @@ from plusx.data.sources import Indices
 from plusx.engines.torch import TorchEngine
 from plusx.errors import PlusxError, WrongUse
 from plusx.evaluate.scores import all_outputs
-from plusx.tasks import task_for
+from plusx.tasks import TASKS, task_for
 from plusx.training.launched import leads, restarts
 from plusx.training.run import RunFolder
 from plusx.training.watch import Silent, Watcher
@@ -109,6 +109,8 @@ def cross_validate(
     first = RunFolder(run / "fold-1")
     plan = as_begun(first, plan) if resume and first.begun() else plan
     dataset = read_planned(plan)
+    if TASKS[dataset.any_split().task].HEADS:
+        raise WrongUse(f"--folds {folds}: answers for every pixel are not kept for all examples; leave it out")
     whole = outside_test(dataset)
     rows = fold_rows(whole, folds, plan.seed)
     done: list[Trained] = []

@@ -16,8 +16,9 @@ from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_description, check_golden
 from plusx.engines.views import with_views
-from plusx.errors import WrongUse, nearest
+from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.evaluate.scores import evaluate
+from plusx.predict.dense import segment_stream
 from plusx.predict.stream import Input, predict_stream
 from plusx.tasks import task_from_json
 
@@ -58,6 +59,24 @@ class Model:
         many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
         sources = (str(source) if isinstance(source, Path) else source for source in many)
         return list(predict_stream(self.archive, engine, sources, top))
+
+    def masks(self, inputs: One | Iterable[One]) -> list[np.ndarray]:
+        """Of a model of pictures with masks: each input's mask `(height, width)`, uint8, as large as the picture.
+
+        Values are places in `classes`; 255 is where nothing was asked.
+
+        Raises:
+            WrongUse: the model's task is another.
+            PlusxError: an input cannot be read.
+        """
+        many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
+        sources = (str(source) if isinstance(source, Path) else source for source in many)
+        found: list[np.ndarray] = []
+        for number, answer in enumerate(segment_stream(self.archive, self.engine, sources)):
+            if answer.mask is None:
+                raise PlusxError(f"{answer.row['path'] or f'input {number + 1}'}: {answer.row['error']}")
+            found.append(answer.mask)
+        return found
 
     def evaluate(
         self,

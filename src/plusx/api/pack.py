@@ -7,6 +7,7 @@ from pathlib import Path
 from plusx.data.pack import SHARD_BYTES, Packed, write_shards
 from plusx.data.samples import read_dataset
 from plusx.errors import WrongUse
+from plusx.tasks import TASKS
 from plusx.training.watch import Silent, Watcher
 
 
@@ -41,6 +42,8 @@ def pack(
     if shard_bytes < 1:
         raise WrongUse(f"--shard-size {shard_bytes}: it must be above 0")
     dataset = read_dataset(data, data_dir=None if data_dir is None else Path(data_dir))
+    if TASKS[dataset.any_split().task].HEADS:
+        raise WrongUse(f"{data}: shards hold no masks yet; train on the folder itself")
     for note in dataset.notes:
         watcher.note(note)
     return write_shards(dataset, out, shard_bytes=shard_bytes, on_progress=watcher.preparing)

@@ -20,7 +20,8 @@ from plusx.data.sound import SoundSpec
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.model.zoo import ZOO
-from plusx.recipes import AUTOMATIC, find_recipe
+from plusx.recipes import automatic_for, find_recipe
+from plusx.tasks import TASKS
 from plusx.training.distill import Distill
 from plusx.training.precision import faster_precision
 from plusx.training.recipe import Recipe, changed, read_recipe
@@ -132,7 +133,8 @@ def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: A
             the teacher cannot answer.
         PlusxError: no example can be read.
     """
-    recipe = _settled(plan, start, find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start)))
+    recipe = find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start))
+    recipe = _with_head(_settled(plan, start, recipe), samples)
     if plan.teacher is not None and teacher is not None:
         check_teacher(teacher, plan.teacher, recipe, samples)
     return recipe
@@ -149,22 +151,23 @@ def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> 
         raise WrongUse("--budget: it decides the epochs; leave --epochs out")
     if plan.teacher is not None:
         raise WrongUse("--budget: what a teacher costs is not measured; give --epochs")
-    automatic = AUTOMATIC[samples.modality]
+    automatic = automatic_for(samples.modality, samples.task)
     if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
-        return [_settled(plan, None, recipe) for recipe in automatic.ladder(_facts(samples, None))]
+        return [_with_head(_settled(plan, None, recipe), samples) for recipe in automatic.ladder(_facts(samples, None))]
     return [resolve(plan, samples, start)]
 
 
 def _recipe_name(plan: Plan, samples: Samples, start: Start | None) -> str:
     if plan.recipe != "auto":
         return plan.recipe
-    automatic = AUTOMATIC[samples.modality]
+    automatic = automatic_for(samples.modality, samples.task)
     return automatic.recipe if start is None else automatic.fine_tune
 
 
 def _facts(samples: Samples, start: Start | None) -> Facts:
     facts = survey(samples)
-    return facts if start is None else facts_as_in(start, facts)
+    # A mask asks for all of a picture, whatever part of it a start has seen.
+    return facts if start is None or TASKS[samples.task].HEADS else facts_as_in(start, facts)
 
 
 def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
@@ -191,6 +194,22 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
         refuse_unless_spectrograms(recipe.preprocessing)
     check_whitening(recipe)
     return _with_precision(recipe)
+
+
+def _with_head(recipe: Recipe, samples: Samples) -> Recipe:
+    """The recipe with a head that the task can do with: its usual one where the recipe names none.
+
+    Raises:
+        WrongUse: the recipe names another one.
+    """
+    heads = TASKS[samples.task].HEADS
+    named = recipe.model_options.get("head")
+    if not heads or named in heads:
+        return recipe
+    if named is not None:
+        raise WrongUse(f"--set model_options.head={named}: these examples need one of {', '.join(heads)}")
+    options = {**recipe.model_options, "head": heads[0]}
+    return recipe.model_copy(update={"model_options": options})
 
 
 def _with_precision(recipe: Recipe) -> Recipe:

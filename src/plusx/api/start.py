@@ -14,6 +14,7 @@ from plusx.data.image_facts import ImageFacts
 from plusx.data.modalities import Spec, spec_from_json
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse
+from plusx.model.dense import DENSE
 from plusx.model.pretrained import read_network
 from plusx.model.published import read_origin
 from plusx.model.transfer import in_the_zoo, transferable
@@ -103,8 +104,13 @@ def as_in(start: Start, recipe: Recipe) -> Recipe:
     """The recipe with the start's network and preprocessing."""
     model, options = in_the_zoo(start.network, start.model)
     reasons = {**recipe.reasons, "model": f"that of {start.origin}"}
+    if (head := start.network.get("head")) in DENSE:
+        options["head"] = head
     changes: dict[str, object] = {"model": model, "model_options": options}
     spec = start.preprocessing
+    if recipe.model_options.get("head") in DENSE and start.network.get("head") not in DENSE:
+        # What a picture shows as a whole is seen in its middle, at one size; a mask asks for all of it.
+        return recipe.model_copy(update={**changes, **_normalised(recipe, spec), "reasons": reasons})
     if isinstance(spec, ImageSpec) and isinstance(recipe.preprocessing, ImageSpec):
         changes |= _sized(recipe, recipe.preprocessing, spec)
         reasons["preprocessing"] = f"as {start.origin} was trained"
@@ -112,6 +118,14 @@ def as_in(start: Start, recipe: Recipe) -> Recipe:
         changes["preprocessing"] = spec
         reasons["preprocessing"] = f"as {start.origin} was trained"
     return recipe.model_copy(update={**changes, "reasons": reasons})
+
+
+def _normalised(recipe: Recipe, spec: Spec | None) -> dict[str, object]:
+    """The recipe's preprocessing with a start's mean and deviation."""
+    if not isinstance(spec, ImageSpec):
+        return {}
+    kept = spec.model_dump(include={"channels", "mean", "std"})
+    return {"preprocessing": recipe.preprocessing.model_copy(update=kept)}
 
 
 def _sized(recipe: Recipe, before: ImageSpec, spec: ImageSpec) -> dict[str, object]:

@@ -14,6 +14,10 @@ WORST_SHOWN = 10
 SHARES = {
     "accuracy": "accuracy",
     "top5": "top-5",
+    "pixel_accuracy": "of all pixels",
+    "mean_iou": "mean IoU",
+    "mean_dice": "mean Dice",
+    "boundary_f": "boundary F",
     "calibration_error": "calibration error",
     "hamming_loss": "hamming loss",
     "f1_micro": "F1, micro",

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plusx.cli.output import Json, Tta, print_json, say
-from plusx.errors import PlusxError
+from plusx.errors import PlusxError, WrongUse
+
+if TYPE_CHECKING:
+    from plusx.tasks import Task
 
 if TYPE_CHECKING:
     from plusx.tasks import Task
@@ -24,12 +27,21 @@ def predict(
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
     engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
     tta: Tta = "none",
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write each picture's mask there, a PNG of its classes' numbers."),
+    ] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each picture there with its classes' colours over it.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Name what is in pictures or sounds."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
+    from plusx.predict.dense import segment_stream
     from plusx.predict.inputs import expand
+    from plusx.predict.paint import Painter
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
     from plusx.tasks import task_from_json
@@ -42,7 +54,14 @@ def predict(
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
     files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
-    counted = _Counted(predict_stream(loaded.archive, running, files, top))
+    if masks is None and overlays is None:
+        rows_found = predict_stream(loaded.archive, running, files, top)
+    elif not task.HEADS:
+        flag = "--masks" if masks is not None else "--overlays"
+        raise WrongUse(f"{flag}: it is for models of pictures with masks, this one's task is {task.name}; leave it out")
+    else:
+        rows_found = Painter(masks, overlays)(segment_stream(loaded.archive, running, files, top))
+    counted = _Counted(rows_found)
     if json:
         rows = list(counted)
         if out is not None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -24,6 +25,7 @@ from jaxtyping import Int32, Int64
 
 from plusx.data.files import atomic_folder, atomic_write, remove_abandoned
 from plusx.data.image import BadSample, ImageSpec
+from plusx.data.masked import MaskedSpec, Stored, stored_spec
 from plusx.data.modalities import Spec
 from plusx.data.sources import Samples, Targets
 from plusx.errors import PlusxError
@@ -51,7 +53,7 @@ class Skipped(NamedTuple):
 class Prepared:
     """Examples ready for batches: numbered 0, 1, 2, ... without those that were skipped."""
 
-    spec: Spec
+    spec: Stored
     samples: Samples
     kept: Int32[np.ndarray, " count"] | Int64[np.ndarray, " count"]
     """Each example's place in `samples`."""
@@ -63,7 +65,7 @@ class Prepared:
     _all: bool = False
 
     @classmethod
-    def of(cls, samples: Samples, spec: Spec, values: np.ndarray) -> "Prepared":
+    def of(cls, samples: Samples, spec: Stored, values: np.ndarray) -> "Prepared":
         """Examples that are prepared already: `values` as `gather` gives them, in the samples' order."""
         return cls(spec, samples, np.arange(len(samples)), [], _stored=values)
 
@@ -104,6 +106,26 @@ class Prepared:
         Raises:
             PlusxError: without a cache, an example can no longer be read.
         """
+        values = self._gather(indices)
+        return self.spec.split(values)[0] if isinstance(self.spec, MaskedSpec) else values
+
+    def pairs(self, indices: Int64[np.ndarray, " batch"]) -> tuple[np.ndarray, np.ndarray]:
+        """(values, targets) of the examples; of pictures with masks the targets are `(batch, height, width)`.
+
+        Raises:
+            PlusxError: without a cache, an example can no longer be read.
+        """
+        values = self._gather(indices)
+        if isinstance(self.spec, MaskedSpec):
+            return self.spec.split(values)
+        return values, self._targets[indices]
+
+    @cached_property
+    def _targets(self) -> np.ndarray:
+        # Read for every batch: of examples in another order, `targets` is a copy.
+        return self.targets
+
+    def _gather(self, indices: Int64[np.ndarray, " batch"]) -> np.ndarray:
         rows = self.kept[indices]
         if self._stored is not None:
             return self._stored[rows]
@@ -134,24 +156,25 @@ def prepare_samples(
     Raises:
         PlusxError: not one example can be used.
     """
+    stored = stored_spec(samples, spec)
     threads = threads or (REMOTE_THREADS if samples.source.remote else available_cores())
     note = None
-    if len(samples) and _is_verified(samples, spec):
-        note = None if cache is None else _too_large(samples, spec, Path(cache))
+    if len(samples) and _is_verified(samples, stored):
+        note = None if cache is None else _too_large(samples, stored, Path(cache))
         if cache is None or note:
             every = np.arange(len(samples), dtype=np.int32)
-            return Prepared(spec, samples, every, [], note, None, threads, _all=True)
+            return Prepared(stored, samples, every, [], note, None, threads, _all=True)
     prepared = None
     if cache is not None:
         try:
-            prepared = _cached(samples, spec, Path(cache), threads, on_progress)
+            prepared = _cached(samples, stored, Path(cache), threads, on_progress)
         except OSError as error:
             if error.errno not in _NO_CACHE:
                 raise
             note = f"{cache}: no cache ({error.strerror}); decoding again for every epoch, which is slower"
     if prepared is None:
-        bad = [one for _, those in _decoded(samples, spec, threads, on_progress) for one in those]
-        prepared = _prepared(samples, spec, bad, None, threads)
+        bad = [one for _, those in _decoded(samples, stored, threads, on_progress) for one in those]
+        prepared = _prepared(samples, stored, bad, None, threads)
     if not len(prepared):
         name, reason = prepared.skipped[0] if prepared.skipped else ("the set", "it is empty")
         raise PlusxError(f"{name}: {reason}; none of {len(samples)} examples can be used")
@@ -179,7 +202,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def stored_shape(spec: Spec) -> tuple[int, ...]:
+def stored_shape(spec: Stored) -> tuple[int, ...]:
     """One example's shape as `prepare` gives it and caches hold it: the network's, channels last."""
     return (*spec.shape[1:], spec.shape[0])
 
@@ -188,13 +211,13 @@ _NO_CACHE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS,
 Bad = tuple[int, str]
 
 
-def _is_verified(samples: Samples, spec: Spec) -> bool:
+def _is_verified(samples: Samples, spec: Stored) -> bool:
     # Packing decodes pictures of up to the usual limit: a lower one may refuse some.
     usual = ImageSpec.model_fields["max_pixels"].default
     return samples.source.verified and isinstance(spec, ImageSpec) and spec.max_pixels >= usual
 
 
-def _too_large(samples: Samples, spec: Spec, cache: Path) -> str | None:
+def _too_large(samples: Samples, spec: Stored, cache: Path) -> str | None:
     """Why these get no cache; None where they may have one."""
     size = _decoded_bytes(len(samples), spec)
     there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
@@ -203,11 +226,11 @@ def _too_large(samples: Samples, spec: Spec, cache: Path) -> str | None:
     return f"no cache: it would take {size / 1e9:,.1f} GB; each batch is decoded when its turn comes"
 
 
-def _decoded_bytes(count: int, spec: Spec) -> int:
+def _decoded_bytes(count: int, spec: Stored) -> int:
     return int(np.prod((count, *stored_shape(spec)), dtype=object)) * spec.dtype.itemsize
 
 
-def _cached(samples: Samples, spec: Spec, cache: Path, threads: int, on_progress: Progress | None) -> Prepared:
+def _cached(samples: Samples, spec: Stored, cache: Path, threads: int, on_progress: Progress | None) -> Prepared:
     described = f"{FORMAT}\n{spec.storage_key}\n{samples.source.fingerprint()}"
     entry = cache / hashlib.sha256(described.encode()).hexdigest()
     cache.mkdir(parents=True, exist_ok=True)
@@ -227,7 +250,7 @@ def _cached(samples: Samples, spec: Spec, cache: Path, threads: int, on_progress
     return _prepared(samples, spec, bad, stored, threads)
 
 
-def _build_entry(folder: Path, samples: Samples, spec: Spec, threads: int, on_progress: Progress | None) -> None:
+def _build_entry(folder: Path, samples: Samples, spec: Stored, threads: int, on_progress: Progress | None) -> None:
     shape = (len(samples), *stored_shape(spec))
     needed = _decoded_bytes(len(samples), spec) + SPARE_BYTES
     if shutil.disk_usage(folder).free < needed:
@@ -247,7 +270,7 @@ def _write_npy_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) 
     np.lib.format.write_array_header_1_0(file, description)
 
 
-def _read_entry(entry: Path, samples: Samples, spec: Spec) -> tuple[np.ndarray, list[Bad]] | None:
+def _read_entry(entry: Path, samples: Samples, spec: Stored) -> tuple[np.ndarray, list[Bad]] | None:
     """What the entry holds; None where there is none, or it is not as it was built."""
     try:
         about: Any = json.loads((entry / "about.json").read_text())
@@ -260,7 +283,7 @@ def _read_entry(entry: Path, samples: Samples, spec: Spec) -> tuple[np.ndarray, 
     return (stored, bad) if right and in_range and about.get("format") == FORMAT else None
 
 
-def _prepared(samples: Samples, spec: Spec, bad: list[Bad], stored: np.ndarray | None, threads: int) -> Prepared:
+def _prepared(samples: Samples, spec: Stored, bad: list[Bad], stored: np.ndarray | None, threads: int) -> Prepared:
     good = np.ones(len(samples), bool)
     good[[row for row, _ in bad]] = False
     skipped = [Skipped(samples.source.name(row), reason) for row, reason in bad]
@@ -268,7 +291,7 @@ def _prepared(samples: Samples, spec: Spec, bad: list[Bad], stored: np.ndarray |
 
 
 def _decoded(
-    samples: Samples, spec: Spec, threads: int, on_progress: Progress | None
+    samples: Samples, spec: Stored, threads: int, on_progress: Progress | None
 ) -> Iterator[tuple[np.ndarray, list[Bad]]]:
     """All examples in order, chunk by chunk, decoded in threads a few chunks ahead: memory stays flat."""
     shape = stored_shape(spec)
@@ -293,7 +316,7 @@ def _decoded(
             ahead.extend(pool.submit(chunk, start) for start in islice(starts, 1))
 
 
-def _fill(values: np.ndarray, samples: Samples, spec: Spec, rows: np.ndarray, threads: int) -> list[Bad]:
+def _fill(values: np.ndarray, samples: Samples, spec: Stored, rows: np.ndarray, threads: int) -> list[Bad]:
     """Prepares these examples into `values`, whose rows of bad ones are left as they were."""
 
     def one(place: int) -> Bad | None:

@@ -55,8 +55,9 @@ class ImageSpec(BaseModel, frozen=True, extra="forbid"):
     height: int = Field(ge=1, le=16_384)
     width: int = Field(ge=1, le=16_384)
     channels: Literal[1, 3]
-    fit: Literal["crop", "letterbox", "stretch"] = "crop"
-    """crop: the largest centred part of the right aspect; letterbox: all, between bars; stretch: all."""
+    fit: Literal["crop", "letterbox", "stretch", "native"] = "crop"
+    """crop: the largest centred part of the right aspect; letterbox: all, between bars; stretch: all; native: nothing
+    is resized, what sticks out of the middle is cut off and what lacks are bars."""
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
     """Share of that centred part's sides that `crop` keeps; ImageNet's custom is 0.875 (224 of 256)."""
     resampling: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
@@ -163,6 +164,8 @@ def _is_as_asked(source: np.ndarray, spec: ImageSpec) -> bool:
 
 
 def _reduce_while_decoding(picture: JpegImageFile, spec: ImageSpec) -> None:
+    if spec.fit == "native":
+        return
     width, height = picture.size if orientation(picture) < 5 else picture.size[::-1]
     across, down = width / spec.width, height / spec.height
     if spec.fit == "crop":
@@ -190,11 +193,11 @@ def _fitted(picture: Image.Image, spec: ImageSpec) -> Pixels:
         box = (left, top, min(left + across, width), min(top + down, height))
         picture = picture.resize(target, resampling, box=box)
     else:
-        scale = min(spec.width / width, spec.height / height)
+        scale = 1.0 if spec.fit == "native" else min(spec.width / width, spec.height / height)
         inner = max(1, round(width * scale)), max(1, round(height * scale))
         bars = Image.new(picture.mode, target, (spec.background,) * spec.channels)
         bars.paste(
-            picture.resize(inner, resampling),
+            picture if inner == picture.size else picture.resize(inner, resampling),
             ((spec.width - inner[0]) // 2, (spec.height - inner[1]) // 2),
         )
         picture = bars

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plusx.data.image import BadSample, ImageSpec, peek_size
+from plusx.data.masks import pictures_of
 from plusx.data.sources import Samples
 from plusx.data.survey import Facts, look
 from plusx.errors import PlusxError
@@ -40,6 +41,7 @@ def survey_images(samples: Samples) -> ImageFacts:
     Raises:
         PlusxError: none can be read.
     """
+    samples = pictures_of(samples)
     sizes = look(samples, peek_size)
     heights, widths, channels = np.array(list(sizes.values())).T
     grey = int(channels.max()) == 1

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from plusx.data.assemble import Row, assemble, split_named
+from plusx.data.mask_layouts import Paired, classes_beside, masked_samples
+from plusx.data.masks import Codes
 from plusx.data.modalities import MODALITIES, modality_of
 from plusx.data.rows import Table, read_table
 from plusx.data.sources import DataSet
 from plusx.errors import WrongUse
 
-COLUMNS = ("path", "label", "split")
+COLUMNS = ("path", "label", "mask", "split")
 
 
 def read_listing(path: Path, multilabel: bool = False, modality: str = "auto") -> DataSet:
@@ -49,6 +51,24 @@ def labelled_files(path: Path, table: Table, multilabel: bool, modality: str) ->
     check_files(path, [row.path for row in rows])
     chosen = commonest(row.path for row in rows) if modality == "auto" else modality
     return assemble(rows, str(path), modality=chosen, multilabel=multilabel)
+
+
+def masked_pictures(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
+    """Pictures with their masks: `path,mask[,split]`, and the classes' names in classes.txt beside the file."""
+    base = os.path.abspath(path.parent)
+    pairs: list[Paired] = []
+    for place, values in table.rows:
+        where = f"{path}: {place}"
+        for column in ("path", "mask"):
+            if not values[column].strip():
+                raise WrongUse(f"{where}: no {column}; fill it in or remove it")
+        picture, mask = (os.path.normpath(os.path.join(base, values[column])) for column in ("path", "mask"))
+        pairs.append(Paired(split_named(values.get("split", "train"), where), picture, mask))
+    check_files(path, [pair.picture for pair in pairs])
+    check_files(path, masks := [pair.mask for pair in pairs])
+    notes: list[str] = []
+    classes = classes_beside(path.parent, masks, notes)
+    return masked_samples(pairs, str(path), classes, Codes.plain(len(classes)), notes)
 
 
 def labels_in(text: str, where: str, multilabel: bool) -> tuple[str, ...]:
@@ -91,6 +111,7 @@ def commonest(files: Iterable[str]) -> str:
 
 
 KINDS: dict[tuple[str, ...], Callable[[Path, Table, bool, str], DataSet]] = {
+    ("path", "mask"): masked_pictures,
     ("path", "label"): labelled_files,
 }
 """Which columns make which kind of list: the first whose columns are all there."""

@@ -11,9 +11,13 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from plusx.data.augment import Augmentation
+from plusx.data.augment.masks import move_masks
 from plusx.data.cache import Prepared
 from plusx.data.mix import Mix, one_hot
 from plusx.data.order import Order, Uniform, steps_for, uniform
+
+MASKS = 3
+"""Dimensions of masks: `(batch, height, width)`."""
 
 __all__ = ["Batch", "Loader", "in_order", "steps_for"]
 
@@ -23,8 +27,9 @@ class Batch(NamedTuple):
 
     inputs: Tensor
     """As prepared, channels first: for pictures uint8 (batch, channels, height, width), in channels_last memory."""
-    targets: Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"]
-    """Each example's class; of examples with several labels, 0 or 1 for each; of mixed examples, each class's share."""
+    targets: Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"] | Int64[Tensor, "batch height width"]
+    """Each example's class; of examples with several labels, 0 or 1 for each; of mixed examples, each class's share; of
+    pictures with masks, each pixel's class `(batch, height, width)`, 255 where it is ignored."""
 
 
 class Loader:
@@ -56,7 +61,6 @@ class Loader:
         self.mix = mix
         self.part = part
         self.order = Uniform(len(prepared), seed) if order is None else order
-        self._targets = prepared.targets
 
     def batch(self, step: int) -> Batch:
         """The batch of this step, counted from 0: `batch_size` examples, or this process's part of them."""
@@ -72,15 +76,18 @@ class Loader:
         first = step * self.batch_size
         places = np.arange(first, first + self.batch_size)[self.part]
         epochs, indices = self.order.at(places)
-        return _Gathered(epochs, indices, self.prepared.gather(indices))
+        return _Gathered(epochs, indices, *self.prepared.pairs(indices))
 
     def _finish(self, gathered: "_Gathered") -> Batch:
-        epochs, indices, values = gathered
-        inputs = _to_tensor(values, self.device)
+        epochs, indices, values, targets = gathered
+        inputs, targets = _to_tensor(values, self.device), _to_targets(targets, self.device)
         for stream, augmentation in enumerate(self.augmentations):
-            u = uniform(self.seed, epochs, indices, stream, augmentation.draws)
-            inputs = augmentation(inputs, torch.from_numpy(u).to(self.device))
-        targets = _to_targets(self._targets[indices], self.device)
+            u = torch.from_numpy(uniform(self.seed, epochs, indices, stream, augmentation.draws)).to(self.device)
+            inputs = augmentation(inputs, u)
+            if targets.ndim == MASKS:
+                targets = move_masks(augmentation, targets, u)
+        if targets.ndim == MASKS:
+            targets = targets.long()
         if self.mix is None:
             return Batch(inputs, targets)
         u = uniform(self.seed, epochs, indices, len(self.augmentations), self.mix.draws)
@@ -91,20 +98,20 @@ class _Gathered(NamedTuple):
     epochs: Int64[np.ndarray, " batch"]
     indices: Int64[np.ndarray, " batch"]
     values: np.ndarray
+    targets: np.ndarray
 
 
 def in_order(prepared: Prepared, batch_size: int, device: str | torch.device = "cpu") -> Generator[Batch, None, None]:
     """Every example once, in order, as it was prepared; the last batch may be smaller."""
     device = torch.device(device)
-    targets = prepared.targets
 
     def gather(first: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = np.arange(first, min(first + batch_size, len(prepared)))
-        return prepared.gather(indices), targets[indices]
+        return prepared.pairs(np.arange(first, min(first + batch_size, len(prepared))))
 
     with closing(_one_ahead(gather, range(0, len(prepared), batch_size))) as ahead:
-        for values, classes in ahead:
-            yield Batch(_to_tensor(values, device), _to_targets(classes, device))
+        for values, targets in ahead:
+            found = _to_targets(targets, device)
+            yield Batch(_to_tensor(values, device), found.long() if found.ndim == MASKS else found)
 
 
 def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 from plusx.data.folders import read_folder
 from plusx.data.known import KNOWN
 from plusx.data.listing import read_listing
+from plusx.data.mask_layouts import find_layout
 from plusx.data.modalities import MODALITIES
 from plusx.data.places import is_address
 from plusx.data.rows import ENDINGS
@@ -81,6 +82,8 @@ def _read(data: str | Path, data_dir: Path | None, multilabel: bool, modality: s
     path = Path(data)
     if is_shards(path):
         return read_shards(path)
+    if path.is_dir() and (layout := find_layout(path)) is not None:
+        return layout.read(path)
     if path.is_dir():
         return read_folder(path, modality)
     if path.is_file() and path.suffix.lower() in ENDINGS:

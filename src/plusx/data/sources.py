@@ -36,8 +36,12 @@ class Source(Protocol):
         """What is shown to people: a path, or for example `mnist/train/17`."""
         ...
 
-    def read(self, index: int) -> bytes | np.ndarray:
-        """What a spec's `prepare` takes. Raises BadSample where there is nothing to read."""
+    def read(self, index: int) -> Any:
+        """What a spec's `prepare` takes: bytes, an array, or these of a picture and its mask.
+
+        Raises:
+            BadSample: there is nothing to read.
+        """
         ...
 
     def fingerprint(self) -> str:
@@ -183,10 +187,11 @@ class Samples:
         return self.task == "multilabel"
 
     def label(self, index: int) -> str:
-        """An example's class as text; several labels are joined by `|`, in the order of the classes."""
+        """An example's class as text; several labels are joined by `|`, in the order of the classes; of pictures with
+        masks, which say it of each pixel, nothing."""
         if self.multilabel:
             return "|".join(self.classes[place] for place in np.flatnonzero(self.targets[index]))
-        return self.classes[self.targets[index]]
+        return "" if self.task == "segment" else self.classes[self.targets[index]]
 
 
 @dataclass(frozen=True)
@@ -248,6 +253,9 @@ class DataSet:
         new_target = np.array([place[name] for name in self.classes], np.int64)
 
         def matched(samples: Samples) -> Samples:
+            if samples.task == "segment":
+                masked: Any = samples.source
+                return replace(samples, source=masked.renumbered(new_target), classes=classes)
             if not samples.multilabel:
                 return replace(samples, targets=new_target[samples.targets], classes=classes)
             targets = np.zeros((len(samples), len(classes)), np.uint8)

@@ -38,6 +38,8 @@ def check_description(archive: Archive) -> None:
     wanted = task.network_options(manifest.classes)
     if any(manifest.network.get(name) != value for name, value in wanted.items()):
         raise PlusxError(f"{where}: its network has not one output for each of {len(manifest.classes)} classes")
+    if task.HEADS and manifest.network.get("head") not in task.HEADS:
+        raise PlusxError(f"{where}: its network does not answer every place, as its task asks")
     if golden.inputs.shape[1:] != spec.shape or golden.inputs.dtype != spec.dtype:
         raise PlusxError(f"{where}: its golden examples are not what its preprocessing gives")
 

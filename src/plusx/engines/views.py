@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from plusx.archive import Archive
 from plusx.engines import Engine
 from plusx.errors import WrongUse, nearest
-from plusx.tasks import Task, task_from_json
+from plusx.tasks import TASKS, Task, task_from_json
 
 Pictures = Shaped[np.ndarray, "batch channels height width"]
 
@@ -62,6 +62,9 @@ class Viewed:
 
     def __call__(self, inputs: Pictures) -> Float[np.ndarray, "batch classes"]:
         outputs = [self._engine(view) for view in self._views(inputs)]
+        if self._task.HEADS:
+            # Only mirrored views come here: what they say of a place is mirrored, too.
+            outputs = [outputs[0], *(one[..., ::-1] for one in outputs[1:])]
         return self._task.averaged(outputs).astype(np.float32)
 
 
@@ -76,6 +79,8 @@ def with_views(engine: Engine, archive: Archive, tta: str) -> Engine:
     if tta == "none":
         return engine
     modality = archive.manifest.preprocessing["modality"]
+    if TASKS[str(archive.manifest.task["name"])].HEADS and tta != "mirror":
+        raise WrongUse(f"--tta {tta}: masks can be brought back from mirrored pictures alone; give mirror")
     if modality != "image":
         raise WrongUse(f"--tta {tta}: it moves pictures, this model's examples are {modality}s; leave it out")
     return Viewed(engine, task_from_json(archive.manifest.task), VIEWS[tta])

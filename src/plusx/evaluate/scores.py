@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,17 @@ def evaluate(archive: Archive, engine: Engine, prepared: Prepared) -> dict[str, 
     if len(prepared) == 0:
         raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
     task = task_from_json(archive.manifest.task)
-    scores = task.scores(all_outputs(engine, prepared), prepared.targets, archive.manifest.classes)
+    scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), archive.manifest.classes)
     return {**scores, "skipped": len(prepared.skipped)}
+
+
+def batches(engine: Engine, prepared: Prepared, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(outputs, targets) of all examples, in order, at most `size` at once."""
+    for start in range(0, len(prepared), size):
+        values, targets = prepared.pairs(np.arange(start, min(start + size, len(prepared))))
+        yield engine(np.moveaxis(values, -1, 1)), targets
 
 
 def all_outputs(engine: Engine, prepared: Prepared) -> Float[np.ndarray, "count classes"]:
     """The engine's outputs for all examples, in order; there must be one."""
-    outputs = [
-        engine(np.moveaxis(prepared.gather(np.arange(start, min(start + BATCH_SIZE, len(prepared)))), -1, 1))
-        for start in range(0, len(prepared), BATCH_SIZE)
-    ]
-    return np.concatenate(outputs)
+    return np.concatenate([outputs for outputs, _ in batches(engine, prepared, BATCH_SIZE)])

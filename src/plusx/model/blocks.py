@@ -27,6 +27,7 @@ class Place:
         stride: 1, or what the block divides the spatial size by.
         inner: the channels of a bottleneck's middle, all groups together.
         groups: the groups of a bottleneck's 3x3, ResNeXt's cardinality (arXiv 1611.05431).
+        dilation: the distance between the places that a 3x3 sees (arXiv 1511.07122).
         dropout: the share of values a wide block drops between its convolutions (arXiv 1605.07146).
         drop_branch: the probability that training leaves the branch out of one example (arXiv 1603.09382).
     """
@@ -36,6 +37,7 @@ class Place:
     stride: int = 1
     inner: int = 0
     groups: int = 1
+    dilation: int = 1
     dropout: float = 0.0
     drop_branch: float = 0.0
 
@@ -43,11 +45,11 @@ class Place:
 def basic(layers: Layers, place: Place) -> nn.Sequential:
     """Two 3x3 convolutions."""
     return chain(
-        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride)),
+        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
         norm1=layers.normalise(place.filters),
         act1=layers.activate(),
         reduce=layers.reduce(place.filters, place.stride),
-        conv2=layers.conv(place.filters, place.filters, 3),
+        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilation),
         norm2=layers.normalise(place.filters),
         attention=layers.attend(place.filters),
     )
@@ -59,7 +61,7 @@ def bottleneck(layers: Layers, place: Place) -> nn.Sequential:
         conv1=layers.conv(place.channels, place.inner, 1),
         norm1=layers.normalise(place.inner),
         act1=layers.activate(),
-        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups),
+        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups, place.dilation),
         norm2=layers.normalise(place.inner),
         act2=layers.activate(),
         reduce=layers.reduce(place.inner, place.stride),
@@ -76,7 +78,7 @@ def bottleneck_v1(layers: Layers, place: Place) -> nn.Sequential:
         norm1=layers.normalise(place.inner),
         act1=layers.activate(),
         reduce=layers.reduce(place.inner, place.stride),
-        conv2=layers.conv(place.inner, place.inner, 3, groups=place.groups),
+        conv2=layers.conv(place.inner, place.inner, 3, groups=place.groups, dilation=place.dilation),
         norm2=layers.normalise(place.inner),
         act2=layers.activate(),
         conv3=layers.conv(place.inner, place.filters * 4, 1),
@@ -90,12 +92,12 @@ def preact_basic(layers: Layers, place: Place) -> nn.Sequential:
     return chain(
         norm1=layers.normalise(place.channels),
         act1=layers.activate(),
-        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride)),
+        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
         norm2=layers.normalise(place.filters),
         act2=layers.activate(),
         reduce=layers.reduce(place.filters, place.stride),
         dropout=nn.Dropout(place.dropout) if place.dropout else None,
-        conv2=layers.conv(place.filters, place.filters, 3),
+        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilation),
         attention=layers.attend(place.filters),
     )
 
@@ -108,7 +110,7 @@ def preact_bottleneck(layers: Layers, place: Place) -> nn.Sequential:
         conv1=layers.conv(place.channels, place.inner, 1),
         norm2=layers.normalise(place.inner),
         act2=layers.activate(),
-        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups),
+        conv2=layers.conv(place.inner, place.inner, 3, layers.conv_stride(place.stride), place.groups, place.dilation),
         norm3=layers.normalise(place.inner),
         act3=layers.activate(),
         reduce=layers.reduce(place.inner, place.stride),

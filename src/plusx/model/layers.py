@@ -77,10 +77,20 @@ class Layers:
     squeeze: float = 1 / 16
     antialias: Antialias = "none"
 
-    def conv(self, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
+    def conv(
+        self, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
+    ) -> nn.Module:
         """A convolution that keeps the size at stride 1; its bias is left to the normalisation after it."""
-        bias = self.norm == "none"
-        return _CONV[self.dims](channels, filters, kernel, stride, padding=kernel // 2, groups=groups, bias=bias)
+        return _CONV[self.dims](
+            channels,
+            filters,
+            kernel,
+            stride,
+            padding=kernel // 2 * dilation,
+            dilation=dilation,
+            groups=groups,
+            bias=self.norm == "none",
+        )
 
     def normalise(self, channels: int) -> nn.Module:
         """The normalisation of `channels` channels; an identity where there is none.

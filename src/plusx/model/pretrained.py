@@ -65,6 +65,7 @@ def load_state(net: ResNet, state: State, source: str = "the state dict") -> Non
     >>> from plusx.model.zoo import resnet18
     >>> load_state(resnet18(), torchvision.models.resnet18().state_dict())
     """
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(_UNUSED)}
     rules = FAMILIES[_family(state, source)](net.spec)
     names = {ours: _rename(ours, rules) for ours in net.state_dict()}
     # A network without a linear head leaves theirs behind.
@@ -86,8 +87,8 @@ def state_for(net: ResNet, family: str) -> dict[str, Tensor]:
 
     Args:
         net: any network that the library can build, too.
-        family: `torchvision` (also timm's resnet file, which kept its names), `timm_v2` (timm's resnetv2) or
-            `transformers`.
+        family: `torchvision` (also timm's resnet file, which kept its names), `torchvision_segmentation` (its
+            fcn_resnet50 and deeplabv3_resnet50), `timm_v2` (timm's resnetv2) or `transformers`.
 
     Raises:
         WrongUse: `family` is none of these.
@@ -133,6 +134,25 @@ def _torchvision(spec: Mapping[str, Any]) -> Rules:
     ]
 
 
+def _torchvision_segmentation(spec: Mapping[str, Any]) -> Rules:
+    backbone = [(rf"^{part}\.", f"backbone.{part}.") for part in ("conv1", "bn1", *(f"layer{n}" for n in range(1, 17)))]
+    fcn = [(r"^head\.conv\.", "classifier.0."), (r"^head\.norm\.", "classifier.1.")]
+    deeplab = [
+        (r"^head\.near\.conv\.", "classifier.0.convs.0.0."),
+        (r"^head\.near\.norm\.", "classifier.0.convs.0.1."),
+        *((rf"^head\.far\.{k}\.conv\.", f"classifier.0.convs.{k + 1}.0.") for k in range(3)),
+        *((rf"^head\.far\.{k}\.norm\.", f"classifier.0.convs.{k + 1}.1.") for k in range(3)),
+        (r"^head\.whole\.conv\.", "classifier.0.convs.4.1."),
+        (r"^head\.whole\.norm\.", "classifier.0.convs.4.2."),
+        (r"^head\.project\.conv\.", "classifier.0.project.0."),
+        (r"^head\.project\.norm\.", "classifier.0.project.1."),
+        (r"^head\.last\.conv\.", "classifier.1."),
+        (r"^head\.last\.norm\.", "classifier.2."),
+    ]
+    head = fcn if spec["head"] == "fcn" else deeplab
+    return [*_torchvision(spec), *backbone, *head, (r"^head\.classifier\.", "classifier.4.")]
+
+
 def _timm_v2(spec: Mapping[str, Any]) -> Rules:
     return [
         (r"^stem\.conv1\.", "stem.conv."),
@@ -164,16 +184,21 @@ def _ours(spec: Mapping[str, Any]) -> Rules:
 
 FAMILIES: dict[str, Callable[[Mapping[str, Any]], Rules]] = {
     "torchvision": _torchvision,
+    "torchvision_segmentation": _torchvision_segmentation,
     "timm_v2": _timm_v2,
     "transformers": _transformers,
     "plusx": _ours,
 }
 
 _HEAD = ("head.linear.weight", "head.linear.bias")
+_CLASSIFIER = ("head.classifier.weight", "head.classifier.bias")
+# A second head that torchvision trains with, and nobody answers with.
+_UNUSED = "aux_classifier."
 
 # A layer that only networks of the family have.
 _MARKS = {
     "layer1.0.conv1.weight": "torchvision",
+    "backbone.layer1.0.conv1.weight": "torchvision_segmentation",
     "stages.0.blocks.0.conv1.weight": "timm_v2",
     "resnet.embedder.embedder.convolution.weight": "transformers",
 }
@@ -201,14 +226,15 @@ def _family(state: State, source: str) -> str:
 
 def _replaced_head(net: ResNet, state: State, names: Mapping[str, str], source: str) -> set[str]:
     """Our head's names if its size is not theirs: then it stays as it is."""
-    theirs = names.get(_HEAD[0])
+    head = _CLASSIFIER if _CLASSIFIER[0] in names else _HEAD
+    theirs = names.get(head[0])
     if theirs is None or theirs not in state:
         return set()
     classes, published = net.spec["num_classes"], state[theirs].shape[0]
     if classes == published:
         return set()
     warnings.warn(f"{source}: its head of {published} classes was replaced by a fresh one of {classes}", stacklevel=4)
-    return set(_HEAD)
+    return set(head)
 
 
 def _check(net: nn.Module, state: State, wanted: Mapping[str, str], known: set[str], source: str) -> None:

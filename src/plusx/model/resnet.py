@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plusx.errors import WrongUse, in_one_line
 from plusx.model.blocks import BLOCKS, Block, Place, start_at_identity
+from plusx.model.dense import DENSE, DenseHead
 from plusx.model.heads import build_head
 from plusx.model.layers import Antialias, Attention, Layers, Norm
 from plusx.model.stems import STEMS
@@ -37,11 +38,14 @@ class ResNetSpec(BaseModel):
     block: Literal["basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide"] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
     stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "none"] = "cifar"
-    head: Literal["linear", "pool", "none"] = "linear"
+    head: Literal["linear", "pool", "none", "unet", "fcn", "deeplab"] = "linear"
     in_channels: PositiveInt = 3
     dims: Literal[1, 2, 3] = 2
     stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")
     strides: tuple[PositiveInt, ...] | None = Field(default=None, description="each stage's; null: 1, then 2s")
+    dilations: tuple[PositiveInt, ...] | None = Field(
+        default=None, description="each stage's distance between the places a 3x3 sees; null: 1"
+    )
     cardinality: PositiveInt = Field(default=1, description="groups of a bottleneck's 3x3")
     group_width: PositiveInt = Field(default=64, description="width of one group where the stage has 64 filters")
     norm: Norm = "batch"
@@ -64,6 +68,11 @@ class ResNetSpec(BaseModel):
         """The stride of each stage's first block: 2 from the second stage on, nowhere else."""
         return self.strides if self.strides is not None else (1, *(2 for _ in self.num_layers[1:]))
 
+    @property
+    def stage_dilations(self) -> tuple[int, ...]:
+        """The dilation of each stage's blocks; the first block of a stage keeps that of the stage before."""
+        return self.dilations if self.dilations is not None else (1,) * len(self.num_layers)
+
     def inner(self, filters: int) -> int:
         """The channels in the middle of a bottleneck of `filters`, all groups together."""
         return int(filters * self.group_width / 64) * self.cardinality
@@ -76,6 +85,8 @@ class ResNetSpec(BaseModel):
             raise ValueError(f"num_filters names {len(self.widths)} stages, num_layers {stages}")
         if len(self.stage_strides) != stages:
             raise ValueError(f"strides names {len(self.stage_strides)} stages, num_layers {stages}")
+        if len(self.stage_dilations) != stages:
+            raise ValueError(f"dilations names {len(self.stage_dilations)} stages, num_layers {stages}")
         if not kind.grouped and (self.cardinality, self.group_width) != (1, 64):
             raise ValueError(f"cardinality and group_width are a bottleneck's; {self.block} blocks have no groups")
         if kind.grouped and not all(map(self.inner, self.widths)):
@@ -97,7 +108,8 @@ class ResNet(nn.Module):
             `stem="imagenet"`, `dims=1`, `shortcut="A"`.
 
     Shapes: `(batch, in_channels, *space)` to `(batch, num_classes)`, `space` being `dims` sizes of any
-    length; without a head to `(batch, channels, *space)`.
+    length; without a head to `(batch, channels, *space)`, with one that answers every place (`unet`, `fcn`,
+    `deeplab`) to `(batch, num_classes, *space)`.
 
     Raises:
         WrongUse: an option is unknown or does not fit the others.
@@ -125,17 +137,36 @@ class ResNet(nn.Module):
         self.stem, channels = STEMS[spec.stem](
             layers, spec.in_channels, spec.stem_filters or spec.widths[0], activated=activated
         )
+        stem_channels = channels
         self.stages, channels = _build_stages(spec, kind, layers, channels)
-        self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated)
+        if spec.head in DENSE:
+            widths = {"unpooled": stem_channels} if hasattr(self.stem, "pool") else {}
+            widths |= {f"stage{number}": width * kind.expansion for number, width in enumerate(spec.widths, 1)}
+            self.head = DENSE[spec.head](layers, widths, spec.num_classes, activated=activated)
+        else:
+            self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated)
         self._initialise(zero=spec.zero_init)
 
     def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch outputs *space"]:
+        if isinstance(self.head, DenseHead):
+            return self.head(self._skips(x), x.shape[2:])
         return self.head(self.stages(self.stem(x)))
 
     def features(self, x: Float[Tensor, "batch channels *space"]) -> dict[str, Float[Tensor, "batch filters *reduced"]]:
         """The map after the stem and after each stage, by name: `stem`, `stage1`, `stage2`, ..."""
         maps = {"stem": self.stem(x)}
         x = maps["stem"]
+        for number, stage in enumerate(self.stages, 1):
+            maps[f"stage{number}"] = x = stage(x)
+        return maps
+
+    def _skips(self, x: Float[Tensor, "batch channels *space"]) -> dict[str, Float[Tensor, "batch filters *reduced"]]:
+        """The map after each stage by name, and the stem's own before its pooling, `unpooled`, where it has one."""
+        maps: dict[str, Tensor] = {}
+        for name, layer in self.stem.named_children():
+            if name == "pool":
+                maps["unpooled"] = x
+            x = layer(x)
         for number, stage in enumerate(self.stages, 1):
             maps[f"stage{number}"] = x = stage(x)
         return maps
@@ -158,7 +189,9 @@ class ResNet(nn.Module):
 def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) -> tuple[nn.Sequential, int]:
     stages = nn.Sequential()
     number, total = 0, sum(spec.num_layers)
-    for blocks, filters, stage_stride in zip(spec.num_layers, spec.widths, spec.stage_strides, strict=True):
+    each = zip(spec.num_layers, spec.widths, spec.stage_strides, spec.stage_dilations, strict=True)
+    before = 1
+    for blocks, filters, stage_stride, dilation in each:
         stage = nn.Sequential()
         for position in range(blocks):
             number += 1
@@ -168,6 +201,7 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
                 stride=stage_stride if position == 0 else 1,
                 inner=spec.inner(filters),
                 groups=spec.cardinality,
+                dilation=before if position == 0 else dilation,
                 dropout=spec.dropout,
                 # The linear rule of arXiv 1603.09382: the l-th of L branches is left out with l/L of the
                 # last's probability.
@@ -176,6 +210,7 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
             stage.append(kind.build(layers, place, spec.shortcut))
             channels = filters * kind.expansion
         stages.append(stage)
+        before = dilation
     return stages, channels
 
 

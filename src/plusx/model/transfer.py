@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from plusx.model.resnet import ResNetSpec
 from plusx.model.zoo import ZOO
 
-HEAD = ("head.linear.weight", "head.linear.bias")
+HEAD = ("head.linear.weight", "head.linear.bias", "head.classifier.weight", "head.classifier.bias")
 FIRST = "stem.conv1.weight"
 
 
@@ -28,7 +28,7 @@ class Transfer:
         parts = [f"{len(self.taken)} of {total} tensors taken"]
         if FIRST in self.adapted:
             parts.append("the stem adapted to the input channels")
-        if HEAD[0] in self.adapted:
+        if set(HEAD) & set(self.adapted):
             parts.append("of the head the classes of the same names")
         if self.fresh:
             more = f" and {len(self.fresh) - 2} more" if len(self.fresh) > 2 else ""

@@ -14,6 +14,7 @@ from plusx.data.image import BadSample
 from plusx.data.modalities import spec_from_json
 from plusx.data.sources import FileSource
 from plusx.engines import Engine
+from plusx.predict.dense import segment_stream
 from plusx.tasks import task_from_json
 
 Input = str | bytes | np.ndarray
@@ -39,6 +40,9 @@ def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
     """
     spec = spec_from_json(archive.manifest.preprocessing)
     task = task_from_json(archive.manifest.task)
+    if task.HEADS:
+        yield from (answer.row for answer in segment_stream(archive, engine, inputs, top))
+        return
     for batch in _prepared(spec, inputs):
         good = [example for _, example in batch if isinstance(example, np.ndarray)]
         outputs = engine(np.moveaxis(np.stack(good), -1, 1)) if good else np.empty((0, len(archive.manifest.classes)))

@@ -13,6 +13,7 @@ from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
+from plusx.recipes.segment import segment, segment_fine_tune, segment_ladder
 from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
 from plusx.training.recipe import Recipe
 
@@ -31,6 +32,8 @@ RECIPES: dict[str, RecipeFunction] = {
     "sounds": sounds,
     "waves": waves,
     "fine_tune_sounds": fine_tune_sounds,
+    "segment": segment,
+    "segment_fine_tune": segment_fine_tune,
 }
 
 
@@ -50,10 +53,21 @@ class Automatic:
     ladder: Callable[[Any], Sequence[Recipe]]
 
 
-AUTOMATIC: dict[str, Automatic] = {
+AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
     "image": Automatic("images", "fine_tune", images_ladder),
     "sound": Automatic("sounds", "fine_tune_sounds", sounds_ladder),
+    ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
 }
+"""By modality, and by modality and task where a task has its own."""
+
+
+def automatic_for(modality: str, task: str) -> Automatic:
+    """What such examples are trained with.
+
+    >>> automatic_for("image", "multilabel").recipe, automatic_for("image", "segment").recipe
+    ('images', 'segment')
+    """
+    return AUTOMATIC.get((modality, task), AUTOMATIC[modality])
 
 
 def find_recipe(name: str) -> RecipeFunction:

@@ -12,9 +12,10 @@ from plusx.data.sources import Samples
 from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
 from plusx.tasks.multilabel import Multilabel
+from plusx.tasks.segment import Segment
 
-Task = Classify | Multilabel
-TASKS: dict[str, type[Task]] = {"classify": Classify, "multilabel": Multilabel}
+Task = Classify | Multilabel | Segment
+TASKS: dict[str, type[Task]] = {"classify": Classify, "multilabel": Multilabel, "segment": Segment}
 
 
 def task_for(samples: Samples) -> Task:

@@ -118,15 +118,15 @@ class Classify(TaskBase):
         }
 
 
-def log_softmax(outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
+def log_softmax(outputs: Float[np.ndarray, "count classes *space"]) -> Float[np.ndarray, "count classes *space"]:
     """Logarithms of the probabilities, in float64, without overflow."""
     shifted = outputs.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def softmax(outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
-    """Probabilities; each row sums to 1.
+def softmax(outputs: Float[np.ndarray, "count classes *space"]) -> Float[np.ndarray, "count classes *space"]:
+    """Probabilities; each row, or each place's, sums to 1.
 
     >>> softmax(np.array([[1000.0, 1000.0]]))
     array([[0.5, 0.5]])

@@ -15,6 +15,7 @@ from torch.nn import functional
 from plusx.data.cache import Prepared
 from plusx.errors import WrongUse
 from plusx.tasks import Task
+from plusx.tasks.segment import Segment
 from plusx.training.recipe import Recipe
 from plusx.training.resize import refuse_unless_pictures
 from plusx.training.spec_mask import refuse_unless_spectrograms
@@ -40,9 +41,11 @@ class Goal:
         """The goal of a training on these examples.
 
         Raises:
-            WrongUse: the recipe balances classes, and the examples have several each; or it resizes what is no picture
-                or masks what is no spectrogram.
+            WrongUse: the recipe balances classes, and the examples have several each; it resizes what is no picture or
+                masks what is no spectrogram; or it asks of masks what is for one label an example.
         """
+        if task.HEADS:
+            refuse_for_masks(recipe)
         if recipe.resize is not None:
             refuse_unless_pictures(recipe.preprocessing)
         if recipe.spec_mask is not None:
@@ -58,7 +61,7 @@ def build_losses(recipe: Recipe, task: Task, targets: Int[np.ndarray, " count"],
     Raises:
         WrongUse: the recipe balances classes, and the examples have several each.
     """
-    base = partial(binary if recipe.loss == "binary" else task.losses, smoothing=recipe.label_smoothing)
+    base = partial(_base(recipe, task), smoothing=recipe.label_smoothing)
     if recipe.balance == "none":
         return base
     if targets.ndim > 1:
@@ -69,6 +72,34 @@ def build_losses(recipe: Recipe, task: Task, targets: Int[np.ndarray, " count"],
     if recipe.balance == "logits":
         return partial(adjusted, base, torch.from_numpy(log_priors(counts)))
     return base
+
+
+def refuse_for_masks(recipe: Recipe) -> None:
+    """Nothing, if all of the recipe can be done with a class for each pixel.
+
+    Raises:
+        WrongUse: the first that cannot.
+    """
+    refused = {
+        "mix": recipe.mix is not None,
+        "resize": recipe.resize is not None,
+        "distill": recipe.distill is not None,
+        "balance": recipe.balance != "none",
+        "loss": recipe.loss == "binary",
+    }
+    for name, asked in refused.items():
+        if asked:
+            raise WrongUse(f"--set {name}: it is for examples with labels, not for pictures with masks; leave it out")
+
+
+def _base(recipe: Recipe, task: Task) -> Callable[..., Float[Tensor, " batch"]]:
+    if recipe.loss == "binary":
+        return binary
+    if recipe.loss == "cross_entropy":
+        return task.losses
+    if not isinstance(task, Segment):
+        raise WrongUse(f"--set loss={recipe.loss}: it is for pictures with masks; leave it out")
+    return task.losses_with_dice
 
 
 def binary(outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0) -> Float[Tensor, " batch"]:

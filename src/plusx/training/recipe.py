@@ -63,8 +63,10 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     epochs: PositiveFloat = 10
     optimizer: Optimizer = Sgd()
     schedule: Schedule = Field(default_factory=Schedule)
-    loss: Literal["cross_entropy", "binary"] = Field(
-        default="cross_entropy", description="binary: each class for itself (arXiv 2110.00476, section 3.1)"
+    loss: Literal["cross_entropy", "binary", "dice"] = Field(
+        default="cross_entropy",
+        description="binary: each class for itself (arXiv 2110.00476, section 3.1); dice: of masks, cross-entropy and "
+        "the soft Dice of each class",
     )
     distill: Distill | None = Field(default=None, description="what a teacher counts; null: there is none")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -69,5 +69,7 @@ def made_up(recipe: Recipe, task: Task, classes: Sequence[str]) -> Prepared:
     shape = (2 * recipe.batch_size, *stored_shape(recipe.stored))
     values = random.integers(0, 256, shape).astype(recipe.stored.dtype)
     targets = task.made_up(len(values), classes)
+    if task.HEADS:
+        targets = np.broadcast_to(targets, values.shape[:-1]).copy()
     samples = Samples(ArraySource(values, "made-up"), targets, tuple(classes), recipe.preprocessing.modality, task.name)
     return Prepared.of(samples, recipe.stored, values)

@@ -28,10 +28,10 @@ class Tally:
     """Sums over the epoch so far."""
 
     loss: float = 0.0
-    hits: int = 0
+    hits: float = 0.0
     seen: int = 0
 
-    def add(self, loss: float, hits: int, count: int) -> None:
+    def add(self, loss: float, hits: float, count: int) -> None:
         """Counts a batch of `count` examples with this mean loss."""
         self.loss += loss * count
         self.hits += hits

@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     """What came of a step, over all processes: the batch's mean loss, its hits, and whether one was asked to stop."""
 
     loss: float
-    hits: int
+    hits: float
     stop: bool
 
 
@@ -66,7 +66,7 @@ def train_step(state: State, batch: Batch, goal: Goal, asked_to_stop: Callable[[
     if state.average is not None:
         state.average.update(state.network, state.step)
     state.step += 1
-    return Outcome(mean, int(hits), stops > 0)
+    return Outcome(mean, hits, stops > 0)
 
 
 def _clip(network: nn.Module, clip_norm: float | None) -> float:
@@ -83,10 +83,10 @@ def score(
     world = world or World()
     part = prepared.take(np.arange(len(prepared))[world.share(len(prepared), unit=SCORED_AT_ONCE)])
     loss = torch.zeros((), dtype=torch.float64)
-    hits = 0
-    for batch in in_order(part, SCORED_AT_ONCE, device=str(device)):
+    hits = 0.0
+    for batch in in_order(part, min(SCORED_AT_ONCE, task.AT_ONCE), device=str(device)):
         outputs: Tensor = network(batch.inputs).float()
         loss += float(task.losses(outputs, batch.targets).sum())
-        hits += int(task.hits(outputs, batch.targets))
+        hits += float(task.hits(outputs, batch.targets))
     loss, hits = world.sum(loss, hits)
     return loss / len(prepared), hits / len(prepared)

@@ -43,6 +43,9 @@ def build_archive(
     )
     weights = {name: _array(tensor) for name, tensor in net.state_dict().items()}
     inputs = golden_inputs(recipe.preprocessing.shape, recipe.preprocessing.dtype)
+    if task.HEADS:
+        # An output for every place takes as much as many weights; the finest example is the one that tells most.
+        inputs = inputs[-1:]
     unchecked = Archive(manifest, weights, Golden(inputs, np.zeros((len(inputs), 1), np.float32)))
     outputs = TorchEngine(unchecked, device="cpu")(inputs)
     return replace(unchecked, golden=Golden(inputs, outputs))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional
 
-from plusx.data.augment.pixels import Fill, Pixels, Share, between, laid_out_like, to_levels
+from plusx.data.augment.pixels import Fill, Pixels, Sampling, Share, between, laid_out_like, to_levels
 
 
 def flip(pixels: Pixels, u: Float32[Tensor, "batch 1"], probability: float = 0.5) -> Pixels:
@@ -52,8 +52,9 @@ def crop(
     scale: tuple[float, float] = (0.35, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
     size: tuple[int, int] | None = None,
+    mode: Sampling = "bilinear",
 ) -> Pixels:
-    """Random resized crop: a part of the picture, resized bilinearly to `size` (height, width; None: as it is).
+    """Random resized crop: a part of the picture, resized by `mode` to `size` (height, width; None: as it is).
 
     The part has a share of the area drawn from `scale` and a width to height drawn from `ratio` evenly on a log
     scale, cut to the picture where it would stick out, and lies anywhere inside. There is no antialiasing: where
@@ -70,7 +71,7 @@ def crop(
     from_left, from_top = (1 - across) * (2 * u[:, 3] - 1), (1 - down) * (2 * u[:, 2] - 1)
     theta = torch.stack([across, zero, from_left, zero, down, from_top], 1).view(-1, 2, 3)
     grid = functional.affine_grid(theta, [len(pixels), pixels.shape[1], out_height, out_width], align_corners=False)
-    sampled = functional.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    sampled = functional.grid_sample(pixels.float(), grid, mode=mode, padding_mode="border", align_corners=False)
     return to_levels(sampled, like=pixels)
 
 

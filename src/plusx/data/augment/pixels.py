@@ -13,6 +13,8 @@ Numbers = Float32[Tensor, " batch"]
 
 Level = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Sampling = Literal["bilinear", "nearest"]
+"""How a level between pixels is found; classes, which have no between, are found by the nearest."""
 Fill = Level | Literal["edge"]
 """What comes in at the border: a grey level, or the border's own pixels repeated."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional
 
-from plusx.data.augment.pixels import Fill, Numbers, Pixels, between, normal, to_levels
+from plusx.data.augment.pixels import Fill, Numbers, Pixels, Sampling, between, normal, to_levels
 
 
 def warp(
@@ -23,6 +23,7 @@ def warp(
     elastic: float = 0.0,
     points: int = 5,
     fill: Fill = 0,
+    mode: Sampling = "bilinear",
 ) -> Pixels:
     """Rotation, size, slant and place, each drawn evenly and both ways, and elastic deformation.
 
@@ -38,6 +39,7 @@ def warp(
             Simard, Steinkraus and Platt (ICDAR 2003), who smooth a displacement of every pixel; a grid is cheaper.
         points: control points a side; fewer bend wider.
         fill: the grey level that comes in at the border, or "edge": the border's own pixels repeated.
+        mode: how levels between pixels are found.
 
     >>> picture = torch.tensor([[[[10, 20, 30]]]], dtype=torch.uint8)
     >>> u = torch.tensor([[0.5, 0.5, 0.5, 0.75, 0.5]])
@@ -53,7 +55,7 @@ def warp(
     moved = between(u[:, 3:5], -shift, shift)
     offset = -(matrix * moved[:, None]).sum(2)
     bends = elastic * normal(u[:, 5:].reshape(-1, 2, points, points)) if elastic else None
-    return resample(pixels, matrix, offset, fill, bends)
+    return resample(pixels, matrix, offset, fill, bends, mode)
 
 
 def resample(
@@ -62,8 +64,9 @@ def resample(
     offset: Float32[Tensor, "batch 2"],
     fill: Fill = 0,
     bends: Float32[Tensor, "batch 2 points points"] | None = None,
+    mode: Sampling = "bilinear",
 ) -> Pixels:
-    """The output at p shows the picture at matrix @ p + offset + bend(p), bilinearly.
+    """The output at p shows the picture at matrix @ p + offset + bend(p), by `mode`.
 
     p = (x, y) counts pixels from the picture's middle, right and down. `bends` are displacements (x, y) in pixels at
     control points from corner to corner, bicubic between them.
@@ -87,7 +90,7 @@ def resample(
     sampled = functional.grid_sample(
         pixels.float().sub_(level),
         places.permute(0, 2, 3, 1),
-        mode="bilinear",
+        mode=mode,
         padding_mode="border" if fill == "edge" else "zeros",
         align_corners=False,
     )
