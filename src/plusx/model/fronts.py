@@ -44,7 +44,20 @@ def _array(preprocessing: Mapping[str, Any]) -> nn.Module:
     return Normalise(preprocessing["mean"], preprocessing["std"], dims=len(preprocessing["sizes"]) - 1)
 
 
-FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"image": _image, "array": _array}
+def _volume(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=3)
+
+
+def _signal(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=1)
+
+
+FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "image": _image,
+    "array": _array,
+    "volume": _volume,
+    "signal": _signal,
+}
 
 
 def with_front(preprocessing: Mapping[str, Any], net: nn.Module) -> nn.Sequential:

@@ -13,6 +13,8 @@ from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
+from plusx.recipes.signals import signals, signals_fine_tune, signals_ladder
+from plusx.recipes.volumes import volumes, volumes_fine_tune, volumes_ladder
 from plusx.training.recipe import Recipe
 
 # Each takes the facts of its own modality.
@@ -27,6 +29,10 @@ RECIPES: dict[str, RecipeFunction] = {
     "imagenet_a1": imagenet_a1,
     "imagenet_a2": imagenet_a2,
     "imagenet_a3": imagenet_a3,
+    "volumes": volumes,
+    "volumes_fine_tune": volumes_fine_tune,
+    "signals": signals,
+    "signals_fine_tune": signals_fine_tune,
 }
 
 
@@ -46,7 +52,11 @@ class Automatic:
     ladder: Callable[[Any], Sequence[Recipe]]
 
 
-AUTOMATIC: dict[str, Automatic] = {"image": Automatic("images", "fine_tune", images_ladder)}
+AUTOMATIC: dict[str, Automatic] = {
+    "image": Automatic("images", "fine_tune", images_ladder),
+    "volume": Automatic("volumes", "volumes_fine_tune", volumes_ladder),
+    "signal": Automatic("signals", "signals_fine_tune", signals_ladder),
+}
 
 
 def find_recipe(name: str) -> RecipeFunction:

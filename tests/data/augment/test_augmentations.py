@@ -9,11 +9,25 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from plusx.data.augment import AUGMENTATIONS, Augmentation, Crop, Cutout, Erase, Flip, RandAugment, Shift, Warp
+from plusx.data.augment import (
+    AUGMENTATIONS,
+    Augmentation,
+    Crop,
+    Cutout,
+    Erase,
+    Flip,
+    RandAugment,
+    Shift,
+    Warp,
+    check_suited,
+    suits,
+)
 from plusx.data.augment.policy import rand_ops, trivial_ops
+from plusx.data.modalities import MODALITIES
+from plusx.errors import WrongUse
 
 CASES = {
-    **{name: kind() for name, kind in AUGMENTATIONS.items()},
+    **{name: kind() for name, kind in AUGMENTATIONS.items() if suits(kind) == ("image",)},
     "erase": Erase(probability=0.8),
     "erase, plain": Erase(probability=0.8, fill=3),
     "warp, elastic": Warp(elastic=1.5, points=4, fill="edge"),
@@ -88,3 +102,16 @@ def test_a_recipe_reads_it_back_and_refuses_what_it_does_not_know(augmentation):
 
 def test_names_are_the_lists():
     assert {name: kind().name for name, kind in AUGMENTATIONS.items()} == {name: name for name in AUGMENTATIONS}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_it_is_refused_for_another_modality_in_one_line(name: str, modality: str):
+    one = AUGMENTATIONS[name]()
+    assert set(suits(one)) <= set(MODALITIES)
+    if modality in suits(one):
+        check_suited([one], modality)
+        return
+    with pytest.raises(WrongUse, match=rf"^--set augment: {name} is not for the modality {modality}; ") as refused:
+        check_suited([one], modality)
+    assert "\n" not in str(refused.value)
