@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from pydantic import ValidationError
 
 from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
+from plusx.archive.card import Card
+from plusx.data.augment import check_suited
 from plusx.data.image import ImageSpec
 from plusx.data.modalities import survey
 from plusx.data.samples import Samples
 from plusx.data.survey import Facts
-from plusx.errors import PlusxError, WrongUse, nearest
+from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
 from plusx.model.zoo import ZOO
 from plusx.recipes import AUTOMATIC, find_recipe
 from plusx.training.distill import Distill
@@ -49,6 +52,9 @@ class Plan:
         budget_s: seconds from reading the examples to the stored model. None: as long as the recipe's epochs take.
         find_lr: take the optimiser's rate from a range test.
         track: tools that are told the figures, by their names in `plusx.training.track.TRACKERS`.
+        intended_use: what the model is made for; goes into its card, together with `limits`. "": it has no card.
+        limits: what it must not be used for, and where it fails.
+        contact: whom to ask.
         cache: keep decoded pictures for the next time, or decode at each use.
         checkpoint_every_s: seconds between checkpoints. None: 30, or so many that they take less than 1 % of the time.
     """
@@ -67,6 +73,9 @@ class Plan:
     budget_s: float | None = None
     find_lr: bool = False
     track: tuple[str, ...] = ()
+    intended_use: str = ""
+    limits: str = ""
+    contact: str = ""
     cache: bool = True
     checkpoint_every_s: float | None = None
 
@@ -96,6 +105,24 @@ class Plan:
             raise WrongUse(f"fold={self.fold}: it must be such as 2/5, the second of five")
         return int(number) - 1, int(count)
 
+    @property
+    def card(self) -> Card | None:
+        """What the model's file says of its use; None where nothing was said.
+
+        Raises:
+            WrongUse: a part without the others, or a text that a card does not take.
+        """
+        said = {name: text for name in ("intended_use", "limits", "contact") if (text := getattr(self, name))}
+        if not said:
+            return None
+        for needed in ("intended_use", "limits"):
+            if needed not in said:
+                raise WrongUse(f"--{needed.replace('_', '-')}: a model's card says its use and its limits; give both")
+        try:
+            return Card(**said)
+        except ValidationError as error:
+            raise WrongUse(in_one_line(error, "--intended-use and --limits")) from None
+
     # What may differ in a resumed run, since the result does not depend on it.
     FREE: ClassVar = ("max_skipped", "track", "cache", "checkpoint_every_s")
 
@@ -118,6 +145,8 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     plan = Plan(**choices)
     if plan.model != "auto" and plan.model not in ZOO:
         raise WrongUse(f"--model {plan.model}: no such network{nearest(plan.model, list(ZOO))}; see plusx models")
+    # Found wrong now, and not when the model is stored.
+    _ = plan.card
     return plan
 
 
@@ -183,6 +212,7 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
     if start is not None:
         check_start(start, recipe)
     _check_dimensions(recipe)
+    check_suited(recipe.augment, recipe.preprocessing.modality)
     check_whitening(recipe)
     return _with_precision(recipe)
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, Tta, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say, say_card, shown_card
 from plusx.errors import PlusxError
+
+if TYPE_CHECKING:
+    from plusx.tasks import Task
 
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
-    inputs: Annotated[list[str], typer.Argument(help="Pictures, folders, globs, or - for a list of paths on stdin.")],
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for a list of paths on stdin.")],
     out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
@@ -23,7 +26,7 @@ def predict(
     tta: Tta = "none",
     json: Json = False,
 ) -> None:
-    """Name what is in pictures."""
+    """Answer for files: name what is in them, or whatever else the model was trained for."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
     from plusx.predict.inputs import expand
@@ -36,6 +39,8 @@ def predict(
     loaded = load(model, engine)
     task = task_from_json(loaded.archive.manifest.task)
     running = with_views(loaded.engine, loaded.archive, tta)
+    card = loaded.archive.manifest.card
+    say_card(card)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
     files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
@@ -44,7 +49,7 @@ def predict(
         rows = list(counted)
         if out is not None:
             write_rows(rows, out, task.ANSWER)
-        print_json({"predictions": rows} | ({} if tta == "none" else {"tta": tta}))
+        print_json({"predictions": rows, **({} if tta == "none" else {"tta": tta}), **shown_card(card)})
     elif out is not None:
         write_rows(counted, out, task.ANSWER)
         say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")
