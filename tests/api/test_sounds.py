@@ -116,7 +116,7 @@ def test_a_budget_is_kept(tones: Path, tmp_path: Path) -> None:
     [
         (
             {"changes": {"augment": '[{"name": "flip"}]'}},
-            "flip does not go with sounds; for sounds there are time_shift",
+            "flip is not for the modality sound; use time_shift",
         ),
         ({"model": "resnet18_1d"}, "it is for 1 dimensions, these examples have 2; --recipe waves hears samples"),
         ({"recipe": "waves", "changes": {"spec_mask": "{}"}}, "only the log-mel spectrograms"),
@@ -131,7 +131,7 @@ def test_what_does_not_fit_sounds_is_wrong_use(tones: Path, choices: dict, words
 
 def test_sounds_augmentations_are_not_for_pictures() -> None:
     plan = make_plan({"data": "digits", "changes": {"augment": '[{"name": "gain"}]'}})
-    with pytest.raises(WrongUse, match="gain does not go with pictures; for pictures there are flip"):
+    with pytest.raises(WrongUse, match="gain is not for the modality image; use flip"):
         resolve(plan, read_dataset("digits").split("train"))
 
 

@@ -9,8 +9,10 @@ from plusx.data.cache import Prepared, prepare_samples, stored_shape
 from plusx.data.image import BadSample, ImageSpec
 from plusx.data.loader import Loader
 from plusx.data.modalities import MODALITIES, Spec, spec_from_json
+from plusx.data.signal import SignalSpec
 from plusx.data.sound import SoundSpec
 from plusx.data.sources import ArraySource, Samples
+from plusx.data.volume import VolumeSpec
 from plusx.model.fronts import FRONTS, with_front
 
 EXAMPLES: dict[str, tuple[Spec, np.ndarray]] = {
@@ -24,6 +26,14 @@ EXAMPLES: dict[str, tuple[Spec, np.ndarray]] = {
     ),
     "array": (
         ArraySpec(sizes=(2, 9), mean=(1, -1), std=(2, 3)),
+        np.random.default_rng(0).normal(size=(7, 9, 2)).astype(np.float32),
+    ),
+    "volume": (
+        VolumeSpec(depth=4, height=6, width=5, channels=2, window=(0, 255), mean=(10, 20), std=(1, 2)),
+        np.random.default_rng(0).integers(0, 256, (7, 4, 6, 5, 2)).astype(np.float16),
+    ),
+    "signal": (
+        SignalSpec(length=9, channels=2, rate_hz=50, mean=(1, -1), std=(2, 3)),
         np.random.default_rng(0).normal(size=(7, 9, 2)).astype(np.float32),
     ),
 }

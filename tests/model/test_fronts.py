@@ -14,16 +14,25 @@ IMAGE = {"modality": "image", "mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1,
 WAVE = {"modality": "array", "sizes": (2, 16), "mean": (0.5, -0.5), "std": (2.0, 4.0)}
 SOUND = {"modality": "sound", "rate": 16_000, "samples": 800, "front": "waveform", "mean": 3.0, "std": 2000.0}
 VOLUME = {"modality": "array", "sizes": (1, 4, 4, 4), "mean": (0.5,), "std": (2.0,)}
-EXAMPLES: dict[str, list[dict[str, Any]]] = {"image": [IMAGE], "sound": [SOUND], "array": [WAVE, VOLUME]}
+LEVELS = {"modality": "volume", "mean": (100.0,), "std": (50.0,)}
+SIGNAL = {"modality": "signal", "mean": (0.5, -0.5), "std": (2.0, 4.0)}
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "image": [IMAGE],
+    "sound": [SOUND],
+    "array": [WAVE, VOLUME],
+    "volume": [LEVELS],
+    "signal": [SIGNAL],
+}
+SHAPES = {"image": (3, 6, 5), "volume": (1, 4, 6, 5), "signal": (2, 9)}
 
 
 def test_every_modality_has_a_front_and_every_front_an_example_here():
     assert set(FRONTS) == set(MODALITIES) == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("preprocessing", [*EXAMPLES["image"], *EXAMPLES["array"]])
+@pytest.mark.parametrize("preprocessing", [one for several in EXAMPLES.values() for one in several])
 def test_is_x_minus_mean_over_std(preprocessing: dict[str, Any]):
-    shape = preprocessing.get("sizes", (3, 6, 5))
+    shape = preprocessing.get("sizes") or SHAPES[preprocessing["modality"]]
     front = FRONTS[preprocessing["modality"]](preprocessing)
     x = torch.randint(0, 256, (4, *shape), dtype=torch.uint8)
     mean, std = (

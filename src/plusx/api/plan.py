@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from pydantic import ValidationError
 
 from plusx.api.start import as_in, check_start, facts_as_in
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
-from plusx.data.augment import FOR
+from plusx.archive.card import Card
+from plusx.data.augment import check_suited
 from plusx.data.image import ImageSpec
-from plusx.data.modalities import MODALITIES, survey
+from plusx.data.modalities import survey
 from plusx.data.samples import Samples
 from plusx.data.sound import SoundSpec
 from plusx.data.survey import Facts
-from plusx.errors import PlusxError, WrongUse, nearest
+from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
 from plusx.model.zoo import ZOO
 from plusx.recipes import automatic_for, find_recipe
 from plusx.tasks import TASKS
@@ -53,6 +55,9 @@ class Plan:
         budget_s: seconds from reading the examples to the stored model. None: as long as the recipe's epochs take.
         find_lr: take the optimiser's rate from a range test.
         track: tools that are told the figures, by their names in `plusx.training.track.TRACKERS`.
+        intended_use: what the model is made for; goes into its card, together with `limits`. "": it has no card.
+        limits: what it must not be used for, and where it fails.
+        contact: whom to ask.
         cache: keep decoded pictures for the next time, or decode at each use.
         checkpoint_every_s: seconds between checkpoints. None: 30, or so many that they take less than 1 % of the time.
     """
@@ -71,6 +76,9 @@ class Plan:
     budget_s: float | None = None
     find_lr: bool = False
     track: tuple[str, ...] = ()
+    intended_use: str = ""
+    limits: str = ""
+    contact: str = ""
     cache: bool = True
     checkpoint_every_s: float | None = None
 
@@ -100,6 +108,24 @@ class Plan:
             raise WrongUse(f"fold={self.fold}: it must be such as 2/5, the second of five")
         return int(number) - 1, int(count)
 
+    @property
+    def card(self) -> Card | None:
+        """What the model's file says of its use; None where nothing was said.
+
+        Raises:
+            WrongUse: a part without the others, or a text that a card does not take.
+        """
+        said = {name: text for name in ("intended_use", "limits", "contact") if (text := getattr(self, name))}
+        if not said:
+            return None
+        for needed in ("intended_use", "limits"):
+            if needed not in said:
+                raise WrongUse(f"--{needed.replace('_', '-')}: a model's card says its use and its limits; give both")
+        try:
+            return Card(**said)
+        except ValidationError as error:
+            raise WrongUse(in_one_line(error, "--intended-use and --limits")) from None
+
     # What may differ in a resumed run, since the result does not depend on it.
     FREE: ClassVar = ("max_skipped", "track", "cache", "checkpoint_every_s")
 
@@ -122,6 +148,8 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     plan = Plan(**choices)
     if plan.model != "auto" and plan.model not in ZOO:
         raise WrongUse(f"--model {plan.model}: no such network{nearest(plan.model, list(ZOO))}; see plusx models")
+    # Found wrong now, and not when the model is stored.
+    _ = plan.card
     return plan
 
 
@@ -189,7 +217,7 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
     if start is not None:
         check_start(start, recipe)
     _check_dimensions(recipe)
-    _check_augmentations(recipe)
+    check_suited(recipe.augment, recipe.preprocessing.modality)
     if recipe.spec_mask is not None:
         refuse_unless_spectrograms(recipe.preprocessing)
     check_whitening(recipe)
@@ -238,14 +266,6 @@ def _check_dimensions(recipe: Recipe) -> None:
     if theirs != ours:
         mend = "; --recipe waves hears samples" if (recipe.preprocessing.modality, theirs) == ("sound", 1) else ""
         raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}{mend}")
-
-
-def _check_augmentations(recipe: Recipe) -> None:
-    modality = recipe.preprocessing.modality
-    for one in recipe.augment:
-        if one.name not in FOR.get(modality, ()):
-            right = f"; for {MODALITIES[modality].many} there are {', '.join(FOR[modality])}" if modality in FOR else ""
-            raise WrongUse(f"--set augment: {one.name} does not go with {MODALITIES[modality].many}{right}")
 
 
 def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:

@@ -104,6 +104,9 @@ def as_in(start: Start, recipe: Recipe) -> Recipe:
     """The recipe with the start's network and preprocessing."""
     model, options = in_the_zoo(start.network, start.model)
     reasons = {**recipe.reasons, "model": f"that of {start.origin}"}
+    if _inflates(start, recipe):
+        options = {**options, "dims": 3}
+        reasons["model"] += ", its filters inflated along depth (arXiv 1705.07750)"
     if (head := start.network.get("head")) in DENSE:
         options["head"] = head
     changes: dict[str, object] = {"model": model, "model_options": options}
@@ -141,19 +144,23 @@ def _sized(recipe: Recipe, before: ImageSpec, spec: ImageSpec) -> dict[str, obje
 
 
 def check_start(start: Start, recipe: Recipe) -> None:
-    """Nothing, if the recipe's network can take something of the start.
+    """Nothing, if the recipe's network can take something of the start; that of pictures is inflated for volumes.
 
     Raises:
         WrongUse: it cannot.
     """
     spec = recipe.preprocessing
     theirs, ours = start.network["dims"], len(spec.features) - 1
-    if theirs != ours:
+    if theirs != ours and not _inflates(start, recipe):
         raise WrongUse(f"--from {start.origin}: its network is for {theirs} dimensions, these examples have {ours}")
     with torch.device("meta"):
         net = ZOO[recipe.model](**{"in_channels": spec.features[0], **recipe.model_options})
     if not transferable(net, start.weights):
         raise WrongUse(f"--from {start.origin}: none of its layers fits into {recipe.model}; leave out --model")
+
+
+def _inflates(start: Start, recipe: Recipe) -> bool:
+    return start.network["dims"] == 2 and len(recipe.preprocessing.features) - 1 == 3
 
 
 def note_differences(start: Start | None, recipe: Recipe, watcher: Watcher) -> None:

@@ -21,6 +21,7 @@ from plusx.api.plan import Plan, as_begun, make_plan, resolve, resolve_ladder, r
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
 from plusx.archive import Archive
+from plusx.archive.card import Card
 from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
@@ -126,7 +127,7 @@ def train(
                 _list_skipped(prepared, run, watcher)
             with _tracked(job, trackers) as (job, scored):
                 state = fit(job)
-                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began)))
+                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan.card)))
                 scored(json.loads(result))
     return Trained(run.path, run.model, **json.loads(result))
 
@@ -246,13 +247,15 @@ def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Wat
         watcher.note(f"{len(skipped):,} {many} could not be used; {run.skipped} lists them with the reasons")
 
 
-def _store(job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float) -> dict[str, Any]:
+def _store(
+    job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float, card: Card | None
+) -> dict[str, Any]:
     """Writes the model file; gives the scores of what was written, and how long it took until then."""
     provenance = {
         "data": {"origin": parted.dataset.origin, "train": len(job.train), "val": len(job.val)},
         "metrics": job.run.read_metrics()[-1],
     }
-    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance)
+    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, card)
     archive = store_archive(built, job.run.model)
     duration_s = time.monotonic() - began
     engine = TorchEngine(archive)

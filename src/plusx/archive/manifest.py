@@ -16,9 +16,11 @@ from pydantic import (
     model_validator,
 )
 
+from plusx.archive.card import Card
 from plusx.archive.refusal import MAKE_AGAIN, refusal
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+"""1.1 added `card`."""
 MAX_MANIFEST_BYTES = 16 * 2**20
 
 _VERSION = re.compile(r"([1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})")
@@ -40,7 +42,8 @@ class FileRecord(BaseModel):
 class Manifest(BaseModel):
     """What the model is, how its inputs are prepared, and where it came from.
 
-    `created_at` is ISO 8601 in UTC. `files` has a record for every other member; `write_archive` fills it.
+    `created_at` is ISO 8601 in UTC. `card` is what the model is for, if anybody said so. `files` has a record for every
+    other member; `write_archive` fills it.
     A manifest that exists can be written.
 
     Raises:
@@ -52,7 +55,7 @@ class Manifest(BaseModel):
     ...     classes=("cat", "dog"), preprocessing={"size": 32}, network={"num_layers": [2]}, provenance={},
     ... )
     >>> manifest.classes, manifest.format_version
-    (('cat', 'dog'), '1.0')
+    (('cat', 'dog'), '1.1')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +68,7 @@ class Manifest(BaseModel):
     preprocessing: dict[str, JsonValue]
     network: dict[str, JsonValue]
     provenance: dict[str, JsonValue]
+    card: Card | None = None
     files: dict[str, FileRecord] = {}
 
     @field_validator("created_at")
@@ -97,7 +101,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         ValueError: a value that JSON in UTF-8 cannot hold.
 
     >>> manifest_bytes(Manifest.model_construct(classes=("é",)))
-    b'{\\n "classes": [\\n  "\\xc3\\xa9"\\n ],\\n "files": {},\\n "format_version": "1.0"\\n}\\n'
+    b'{\\n "card": null,\\n "classes": [\\n  "\\xc3\\xa9"\\n ],\\n "files": {},\\n "format_version": "1.1"\\n}\\n'
     """
     values = manifest.model_dump(mode="python")
     text = json.dumps(values, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import Json, Tta, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say, say_card, shown_card
 from plusx.words import percent
 
 WORST_SHOWN = 10
@@ -36,12 +36,15 @@ def evaluate(
     tta: Tta = "none",
     json: Json = False,
 ) -> None:
-    """Score a model on labelled pictures."""
+    """Score a model on labelled examples."""
     from plusx.api.model import load
 
-    scores = load(model, engine).evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta)
+    loaded = load(model, engine)
+    card = loaded.archive.manifest.card
+    say_card(card)
+    scores = loaded.evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta)
     if json:
-        print_json(scores)
+        print_json({**scores, **shown_card(card)})
         return
     for skipped in scores["skipped_because"]:
         say(f"skipped {skipped['name']}: {skipped['reason']}")

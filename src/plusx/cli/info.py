@@ -32,6 +32,7 @@ def info(
                 "task": manifest.task,
                 "format_version": manifest.format_version,
                 "provenance": manifest.provenance,
+                "card": None if manifest.card is None else manifest.card.model_dump(),
                 "files": {name: record.model_dump() for name, record in manifest.files.items()},
             }
         )
@@ -45,6 +46,8 @@ def info(
     # What is 0, false or null is a part that the network does not have.
     print(f"network        {', '.join(f'{name}={value}' for name, value in manifest.network.items() if value)}")
     print(f"preprocessing  {', '.join(f'{name}={value}' for name, value in manifest.preprocessing.items())}")
+    if manifest.card is not None:
+        print(f"card           {manifest.card}")
     metrics: Any = manifest.provenance.get("metrics")
     if isinstance(metrics, dict) and isinstance(metrics.get("val_accuracy"), float):
         print(f"validation     {percent(metrics['val_accuracy'])} right after epoch {metrics['epoch']}")

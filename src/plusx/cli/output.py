@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from plusx.archive.card import Card
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
@@ -15,6 +18,17 @@ Tta = Annotated[str, typer.Option("--tta", help="Answer by the mean over views o
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""
     print(json.dumps(value, ensure_ascii=False))
+
+
+def say_card(card: Card | None) -> None:
+    """On stderr, what whoever trained the model says of its use, where they said it."""
+    if card is not None:
+        say(f"card: {card}")
+
+
+def shown_card(card: Card | None) -> dict[str, Any]:
+    """The card as a part of a command's JSON; nothing where there is none."""
+    return {} if card is None else {"card": card.model_dump()}
 
 
 def say(text: str) -> None:

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, Tta, print_json, say
+from plusx.cli.output import Json, Tta, print_json, say, say_card, shown_card
 from plusx.errors import PlusxError, WrongUse
-
-if TYPE_CHECKING:
-    from plusx.tasks import Task
 
 if TYPE_CHECKING:
     from plusx.tasks import Task
@@ -36,7 +33,7 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Name what is in pictures or sounds."""
+    """Answer for files: name what is in them, or whatever else the model was trained for."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
     from plusx.predict.dense import segment_stream
@@ -51,6 +48,8 @@ def predict(
     loaded = load(model, engine)
     task = task_from_json(loaded.archive.manifest.task)
     running = with_views(loaded.engine, loaded.archive, tta)
+    card = loaded.archive.manifest.card
+    say_card(card)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
     files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
@@ -66,7 +65,7 @@ def predict(
         rows = list(counted)
         if out is not None:
             write_rows(rows, out, task.ANSWER)
-        print_json({"predictions": rows} | ({} if tta == "none" else {"tta": tta}))
+        print_json({"predictions": rows, **({} if tta == "none" else {"tta": tta}), **shown_card(card)})
     elif out is not None:
         write_rows(counted, out, task.ANSWER)
         say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")

@@ -70,6 +70,11 @@ def train(
     track: Annotated[
         list[str] | None, typer.Option(metavar="TOOL", help="Tell the figures to tensorboard, mlflow or wandb too.")
     ] = None,
+    intended_use: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the model is for: shown with its answers, with --limits.")
+    ] = "",
+    limits: Annotated[str, typer.Option(metavar="TEXT", help="What it must not be used for, and where it fails.")] = "",
+    contact: Annotated[str, typer.Option(metavar="TEXT", help="Whom to ask about the model.")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
     modality: Annotated[
         str, typer.Option(help="Which kind of files to read, where there are several.", show_default=False)
@@ -123,6 +128,9 @@ def train(
             budget_s=None if budget is None else seconds_of(budget),
             find_lr=find_lr,
             track=tuple(track or ()),
+            intended_use=intended_use,
+            limits=limits,
+            contact=contact,
             cache=cache,
             checkpoint_every_s=checkpoint_every,
         )

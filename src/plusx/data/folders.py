@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plusx.data.assemble import SPLIT_NAMES, Row, assemble
-from plusx.data.listing import commonest
-from plusx.data.modalities import MODALITIES, modality_of
+from plusx.data.modalities import MODALITIES, commonest, may_be, modality_of
 from plusx.data.sources import DataSet, natural
 from plusx.errors import WrongUse
 
@@ -59,10 +58,10 @@ class _Found:
             WrongUse: there is none in a class folder.
         """
         many = MODALITIES[kind].many
-        loose = sum(modality_of(file) == kind for file in self.loose)
+        loose = sum(may_be(file, kind) for file in self.loose)
         rows: list[Row] = []
         for folder, files in self.classes.items():
-            own = [file for file in files if modality_of(file) == kind]
+            own = [file for file in files if may_be(file, kind)]
             if not own:
                 notes.append(f"{folder}: no {many} in it; left out")
             rows += [Row(self.split, file, (folder.name,)) for file in own]

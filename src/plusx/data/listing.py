@@ -1,14 +1,13 @@
 """Lists of examples: CSV, Parquet and JSON-lines files, whose columns say what is asked of the examples."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from plusx.data.assemble import Row, assemble, split_named
 from plusx.data.mask_layouts import Paired, classes_beside, masked_samples
 from plusx.data.masks import Codes
-from plusx.data.modalities import MODALITIES, modality_of
+from plusx.data.modalities import commonest
 from plusx.data.rows import Table, read_table
 from plusx.data.sources import DataSet
 from plusx.errors import WrongUse
@@ -98,16 +97,6 @@ def check_files(path: Path, files: list[str]) -> None:
         raise WrongUse(f"{path}: the file lists no examples")
     if not any(os.path.exists(file) for file in files):
         raise WrongUse(f"{path}: none of its files exists, for example {files[0]}; mend its paths")
-
-
-def commonest(files: Iterable[str]) -> str:
-    """The modality of most of the files, by their endings; pictures where no ending is known.
-
-    >>> commonest(["a.png", "b.PNG", "c.docx"])
-    'image'
-    """
-    counts = Counter(kind for kind in map(modality_of, files) if kind is not None)
-    return max(MODALITIES, key=lambda kind: counts[kind])
 
 
 KINDS: dict[tuple[str, ...], Callable[[Path, Table, bool, str], DataSet]] = {

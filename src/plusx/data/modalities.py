@@ -1,22 +1,28 @@
 """Every kind of example: its spec says how bytes become numbers. A new kind is one file and a line here."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from plusx.data import image, sound
+from plusx.data import image, signal, sound, volume
 from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
 from plusx.data.image_facts import survey_images
+from plusx.data.npy import common_ndim
+from plusx.data.signal import SignalSpec
+from plusx.data.signal_facts import survey_signals
 from plusx.data.sound import SoundSpec
 from plusx.data.sound_facts import survey_sounds
 from plusx.data.sources import Samples
 from plusx.data.survey import Facts
+from plusx.data.volume import VolumeSpec
+from plusx.data.volume_facts import survey_volumes
 from plusx.errors import PlusxError, WrongUse, nearest
 
-Spec = ImageSpec | SoundSpec | ArraySpec
+Spec = ImageSpec | SoundSpec | ArraySpec | VolumeSpec | SignalSpec
 """Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype` and
 `storage_key`."""
 
@@ -44,6 +50,8 @@ MODALITIES: dict[str, Modality] = {
     "image": Modality(ImageSpec, "picture", "pictures", image.EXTENSIONS, survey_images),
     "sound": Modality(SoundSpec, "sound", "sounds", sound.EXTENSIONS, survey_sounds),
     "array": Modality(ArraySpec, "array", "arrays"),
+    "volume": Modality(VolumeSpec, "volume", "volumes", volume.EXTENSIONS, survey_volumes),
+    "signal": Modality(SignalSpec, "signal", "signals", signal.EXTENSIONS, survey_signals),
 }
 
 
@@ -63,11 +71,38 @@ def survey(samples: Samples) -> Facts:
 def modality_of(name: str) -> str | None:
     """The modality of the file called `name`, by its ending; None for a file of another kind.
 
+    `.npy` may hold anything: it counts as a volume here, and `commonest` looks into the files.
+
     >>> modality_of("holiday/IMG_1.JPG"), modality_of("notes.docx")
     ('image', None)
     """
-    lower = name.lower()
-    return next((key for key, kind in MODALITIES.items() if lower.endswith(kind.extensions)), None)
+    return next((key for key in MODALITIES if may_be(name, key)), None)
+
+
+def may_be(name: str, modality: str) -> bool:
+    """Whether the file called `name` may be of this modality, by its ending.
+
+    >>> may_be("scan.npy", "volume"), may_be("scan.npy", "signal"), may_be("scan.npy", "image")
+    (True, True, False)
+    """
+    return name.lower().endswith(MODALITIES[modality].extensions)
+
+
+def commonest(files: Iterable[str]) -> str:
+    """The modality of most of the files, by their endings; pictures where no ending is known.
+
+    What the first `.npy` files hold decides for all of them: signals have one or two axes, volumes more.
+
+    >>> commonest(["a.png", "b.PNG", "c.docx"])
+    'image'
+    """
+    files = list(files)
+    counts = Counter(kind for kind in map(modality_of, files) if kind is not None)
+    arrays = [file for file in files if file.lower().endswith(".npy")]
+    if arrays and (common_ndim(arrays) or 3) < 3:
+        counts += Counter(signal=len(arrays))
+        counts -= Counter(volume=len(arrays))
+    return max(MODALITIES, key=lambda kind: counts[kind])
 
 
 Preprocessing = Annotated[Spec, Field(discriminator="modality")]

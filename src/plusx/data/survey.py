@@ -29,13 +29,13 @@ class Facts:
     classes: int
 
 
-def look(samples: Samples, at: Callable[[bytes | np.ndarray], T]) -> dict[int, T]:
-    """What `at` finds of up to 256 examples, evenly spaced, by their numbers; unreadable ones are passed over.
+def look(samples: Samples, at: Callable[[bytes | np.ndarray], T], most: int = LOOKED_AT) -> dict[int, T]:
+    """What `at` finds of at `most` so many examples, evenly spaced, by their numbers; unreadable ones are passed over.
 
     Raises:
         PlusxError: none can be read.
     """
-    chosen = np.unique(np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).astype(int))
+    chosen = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int))
     found: dict[int, T] = {}
     reason = ""
     for index in map(int, chosen):

@@ -54,7 +54,21 @@ def _sound(preprocessing: Mapping[str, Any]) -> nn.Module:
     return LogMel(Mel.of(preprocessing), mean, std, as_rows=preprocessing["bands"] == "rows")
 
 
-FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"image": _image, "sound": _sound, "array": _array}
+def _volume(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=3)
+
+
+def _signal(preprocessing: Mapping[str, Any]) -> nn.Module:
+    return Normalise(preprocessing["mean"], preprocessing["std"], dims=1)
+
+
+FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "image": _image,
+    "sound": _sound,
+    "array": _array,
+    "volume": _volume,
+    "signal": _signal,
+}
 
 
 def with_front(preprocessing: Mapping[str, Any], net: nn.Module) -> nn.Sequential:

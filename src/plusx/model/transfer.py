@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from plusx.model.inflate import inflated, on_channels
 from plusx.model.resnet import ResNetSpec
 from plusx.model.zoo import ZOO
 
@@ -17,15 +18,21 @@ FIRST = "stem.conv1.weight"
 
 @dataclass(frozen=True)
 class Transfer:
-    """What became of a network's tensors, by name: `taken` whole, `adapted` in part or reshaped, `fresh`."""
+    """What became of a network's tensors, by name: `taken` whole, `adapted` in part or reshaped, `fresh`.
+
+    `inflated` names those of the first two that are a picture's filters, inflated for volumes.
+    """
 
     taken: tuple[str, ...]
     adapted: tuple[str, ...]
     fresh: tuple[str, ...]
+    inflated: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         total = len(self.taken) + len(self.adapted) + len(self.fresh)
         parts = [f"{len(self.taken)} of {total} tensors taken"]
+        if self.inflated:
+            parts.append(f"{len(self.inflated)} of them filters of pictures, inflated along depth")
         if FIRST in self.adapted:
             parts.append("the stem adapted to the input channels")
         if set(HEAD) & set(self.adapted):
@@ -46,7 +53,7 @@ def transfer(
 
     A head's rows go to the classes of the same names; where their names are not known, in order if there are as many.
     A stem for another number of input channels keeps what it answers to channels that are all alike: its filters are
-    summed over them, and shared out evenly.
+    summed over them, and shared out evenly. Filters of pictures are inflated where `net` is for volumes.
 
     Args:
         net: a `ResNet`.
@@ -58,15 +65,23 @@ def transfer(
     >>> str(transfer(resnet8(num_classes=3), resnet8().state_dict(), "abc", "xyz"))
     '54 of 56 tensors taken; fresh: head.linear.weight, head.linear.bias'
     """
-    found: dict[str, list[str]] = {"taken": [], "adapted": [], "fresh": []}
+    found: dict[str, list[str]] = {"taken": [], "adapted": [], "fresh": [], "inflated": []}
     for name, ours in net.state_dict().items():
-        theirs = weights.get(name)
+        theirs = _in_our_dimensions(ours, weights.get(name))
         value = None if theirs is None else _fitted(name, ours, theirs, classes, their_classes)
         how = "fresh" if value is None else "taken" if value is theirs else "adapted"
         found[how].append(name)
         if value is not None:
             ours.copy_(value)
+            if weights[name].ndim < ours.ndim:
+                found["inflated"].append(name)
     return Transfer(**{how: tuple(names) for how, names in found.items()})
+
+
+def _in_our_dimensions(ours: Tensor, theirs: Tensor | None) -> Tensor | None:
+    if theirs is not None and (theirs.ndim, ours.ndim) == (4, 5):
+        return inflated(theirs, ours.shape[2])
+    return theirs
 
 
 def _fitted(
@@ -77,7 +92,7 @@ def _fitted(
     if ours.shape == theirs.shape:
         return theirs
     if _fits(name, ours, theirs):
-        return (theirs.sum(dim=1, keepdim=True) / ours.shape[1]).expand_as(ours)
+        return on_channels(theirs, ours.shape[1])
     return None
 
 
@@ -87,9 +102,9 @@ def transferable(net: nn.Module, weights: Mapping[str, Tensor]) -> bool:
     Normalisations do not count: theirs are vectors, which may happen to be of the same length.
     """
     return any(
-        name.endswith(".weight") and ".norm" not in name and name not in HEAD and _fits(name, ours, weights[name])
+        name.endswith(".weight") and ".norm" not in name and name not in HEAD and _fits(name, ours, theirs)
         for name, ours in net.state_dict().items()
-        if name in weights
+        if (theirs := _in_our_dimensions(ours, weights.get(name))) is not None
     )
 
 

@@ -14,7 +14,9 @@ from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
 from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.recipes.segment import segment, segment_fine_tune, segment_ladder
+from plusx.recipes.signals import signals, signals_fine_tune, signals_ladder
 from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
+from plusx.recipes.volumes import volumes, volumes_fine_tune, volumes_ladder
 from plusx.training.recipe import Recipe
 
 # Each takes the facts of its own modality.
@@ -34,6 +36,10 @@ RECIPES: dict[str, RecipeFunction] = {
     "fine_tune_sounds": fine_tune_sounds,
     "segment": segment,
     "segment_fine_tune": segment_fine_tune,
+    "volumes": volumes,
+    "volumes_fine_tune": volumes_fine_tune,
+    "signals": signals,
+    "signals_fine_tune": signals_fine_tune,
 }
 
 
@@ -55,6 +61,8 @@ class Automatic:
 
 AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
     "image": Automatic("images", "fine_tune", images_ladder),
+    "volume": Automatic("volumes", "volumes_fine_tune", volumes_ladder),
+    "signal": Automatic("signals", "signals_fine_tune", signals_ladder),
     "sound": Automatic("sounds", "fine_tune_sounds", sounds_ladder),
     ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
 }

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import plusx
 from plusx.archive import Archive, Golden, Manifest, read_archive, write_archive
+from plusx.archive.card import Card
 from plusx.engines.golden import check_golden
 from plusx.engines.torch import TorchEngine
 from plusx.model.resnet import ResNet
@@ -25,7 +26,12 @@ GOLDEN_COUNT = 4
 
 
 def build_archive(
-    net: ResNet, recipe: Recipe, task: Task, classes: Sequence[str], provenance: Mapping[str, Any]
+    net: ResNet,
+    recipe: Recipe,
+    task: Task,
+    classes: Sequence[str],
+    provenance: Mapping[str, Any],
+    card: Card | None = None,
 ) -> Archive:
     """The archive of a trained network, in memory. Its golden outputs are those of the archive's own network."""
     manifest = Manifest(
@@ -40,6 +46,7 @@ def build_archive(
         preprocessing=recipe.preprocessing.model_dump(mode="json"),
         network=net.spec,
         provenance={"recipe": recipe.model_dump(mode="json"), **provenance},
+        card=card,
     )
     weights = {name: _array(tensor) for name, tensor in net.state_dict().items()}
     inputs = golden_inputs(recipe.preprocessing.shape, recipe.preprocessing.dtype)

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from plusx.data.augment import (
     AUGMENTATIONS,
-    FOR,
-    PICTURES,
+    SUITED,
     Augmentation,
     Crop,
     Cutout,
@@ -21,11 +20,14 @@ from plusx.data.augment import (
     RandAugment,
     Shift,
     Warp,
+    check_suited,
 )
 from plusx.data.augment.policy import rand_ops, trivial_ops
+from plusx.data.modalities import MODALITIES
+from plusx.errors import WrongUse
 
 CASES = {
-    **{name: kind() for name, kind in PICTURES.items()},
+    **{name: kind() for name, kind in SUITED["image"].items()},
     "erase": Erase(probability=0.8),
     "erase, plain": Erase(probability=0.8, fill=3),
     "warp, elastic": Warp(elastic=1.5, points=4, fill="edge"),
@@ -100,4 +102,15 @@ def test_a_recipe_reads_it_back_and_refuses_what_it_does_not_know(augmentation):
 
 def test_names_are_the_lists():
     assert {name: kind().name for name, kind in AUGMENTATIONS.items()} == {name: name for name in AUGMENTATIONS}
-    assert sorted(AUGMENTATIONS) == sorted(name for names in FOR.values() for name in names)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_it_is_refused_for_another_modality_in_one_line(name: str, modality: str):
+    one = AUGMENTATIONS[name]()
+    if name in SUITED.get(modality, {}):
+        check_suited([one], modality)
+        return
+    with pytest.raises(WrongUse, match=rf"^--set augment: {name} is not for the modality {modality}; ") as refused:
+        check_suited([one], modality)
+    assert "\n" not in str(refused.value)

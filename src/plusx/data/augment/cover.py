@@ -69,11 +69,16 @@ def _noise(u: Numbers, places: tuple[Tensor, ...], shape: torch.Size) -> UInt8[T
     """A level for each place (example, channel, row, column), a hash of the example's number and the place in it."""
     example, channel, row, column = places
     key = (u * 2**24).long()[example] * (shape[1] * shape[2] * shape[3])
-    return (_hash(key + (channel * shape[2] + row) * shape[3] + column) & 255).to(torch.uint8)
+    return (hashed(key + (channel * shape[2] + row) * shape[3] + column) & 255).to(torch.uint8)
 
 
-def _hash(numbers: Int64[Tensor, " count"]) -> Int64[Tensor, " count"]:
-    # SplitMix64's multipliers and shifts, on torch's signed numbers, whose products wrap.
+def hashed(numbers: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
+    """Numbers without a pattern, each a function of the given one: SplitMix64's multipliers and shifts.
+
+    >>> (hashed(torch.arange(4)) & 15).tolist() == (hashed(torch.arange(9))[:4] & 15).tolist()
+    True
+    """
+    # On torch's signed numbers, whose products wrap.
     numbers = numbers * -0x61C8864680B583EB
     numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
     numbers = (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
