@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from waves import as_int16, tone
 
-from plusx.data.augment import SOUNDS, Augmentation, gain, noise, speed, time_shift
+from plusx.data.augment import SUITED, Augmentation, gain, noise, speed, time_shift
 
-CASES = {name: kind() for name, kind in SOUNDS.items()}
+CASES = {name: kind() for name, kind in SUITED["sound"].items()}
 
 
 def drawn(count: int, samples: int, draws: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
