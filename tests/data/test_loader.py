@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusx.data.augment import (
-    AUGMENTATIONS,
+    SUITED,
     Augmentation,
     Crop,
     Cutout,
@@ -62,8 +62,8 @@ def test_a_batch_is_what_order_says(channels: int):
         assert batch.inputs.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_all_augmentations_are_here():
-    assert {type(each) for each in ALL} == set(AUGMENTATIONS.values())
+def test_all_of_the_pictures_augmentations_are_here():
+    assert {type(each) for each in ALL} == set(SUITED["image"].values())
 
 
 @settings(max_examples=30)

@@ -14,23 +14,25 @@ IMAGE = {"modality": "image", "mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1,
 WAVE = {"modality": "array", "sizes": (2, 16), "mean": (0.5, -0.5), "std": (2.0, 4.0)}
 SOUND = {"modality": "sound", "rate": 16_000, "samples": 800, "front": "waveform", "mean": 3.0, "std": 2000.0}
 VOLUME = {"modality": "array", "sizes": (1, 4, 4, 4), "mean": (0.5,), "std": (2.0,)}
+TEXT = {"modality": "text", "length": 12}
 LEVELS = {"modality": "volume", "mean": (100.0,), "std": (50.0,)}
 SIGNAL = {"modality": "signal", "mean": (0.5, -0.5), "std": (2.0, 4.0)}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "image": [IMAGE],
     "sound": [SOUND],
+    "text": [TEXT],
     "array": [WAVE, VOLUME],
     "volume": [LEVELS],
     "signal": [SIGNAL],
 }
-SHAPES = {"image": (3, 6, 5), "volume": (1, 4, 6, 5), "signal": (2, 9)}
+SHAPES = {"image": (3, 6, 5), "sound": (1, 800), "volume": (1, 4, 6, 5), "signal": (2, 9)}
 
 
 def test_every_modality_has_a_front_and_every_front_an_example_here():
     assert set(FRONTS) == set(MODALITIES) == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("preprocessing", [one for several in EXAMPLES.values() for one in several])
+@pytest.mark.parametrize("preprocessing", [IMAGE, WAVE, VOLUME, SOUND, LEVELS, SIGNAL])
 def test_is_x_minus_mean_over_std(preprocessing: dict[str, Any]):
     shape = preprocessing.get("sizes") or SHAPES[preprocessing["modality"]]
     front = FRONTS[preprocessing["modality"]](preprocessing)
@@ -43,6 +45,15 @@ def test_is_x_minus_mean_over_std(preprocessing: dict[str, Any]):
     torch.testing.assert_close(front(x), expected, rtol=1e-6, atol=1e-6)
     assert front(x).dtype == torch.float32
     assert torch.equal(front(x.float()), front(x))
+
+
+def test_a_texts_bytes_go_to_the_stem_as_they_are():
+    whole = with_front(TEXT, ResNet([1], 4, stem="bytes", dims=1, in_channels=1)).eval()
+    text = torch.randint(0, 256, (2, 1, 12), dtype=torch.uint8)
+    assert torch.equal(whole.front(text), text)
+    program = torch.export.export(whole, (text,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    more = torch.randint(0, 256, (5, 1, 12), dtype=torch.uint8)
+    torch.testing.assert_close(program.module()(more), whole(more))
 
 
 def test_takes_every_pixel_value():

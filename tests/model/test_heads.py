@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from plusx.model.dense import DENSE
-from plusx.model.heads import HEADS, build_head
+from plusx.model.heads import HEADS, NECKS, KMax, build_head
 from plusx.model.layers import Layers
 from plusx.model.resnet import ResNet, ResNetSpec
 
@@ -15,6 +15,7 @@ DIMS = (1, 2, 3)
 
 def test_the_spec_knows_every_head():
     assert set(get_args(ResNetSpec.model_fields["head"].annotation)) == {*HEADS, *DENSE}
+    assert set(get_args(ResNetSpec.model_fields["neck"].annotation)) == set(NECKS)
 
 
 @pytest.mark.parametrize("dims", DIMS)
@@ -53,3 +54,41 @@ def test_without_normalisation_it_leaves_the_features_as_they_were():
     before = map.clone()
     net.head(map)
     assert torch.equal(map, before)
+
+
+@pytest.mark.parametrize("size", [1, 3, 9])
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("neck", NECKS)
+def test_every_neck_is_followed_by_every_head(neck: str, dims: int, size: int):
+    x = torch.randn((2, 6) + (size,) * dims)
+    filters = {"vdcnn": 2048}.get(neck, 6)
+    heads = {head: build_head(head, Layers(dims), 6, 4, activated=True, neck=neck) for head in HEADS}
+    assert heads["linear"](x).shape == (2, 4)
+    assert heads["pool"](x).shape == (2, filters)
+    assert heads["none"](x).shape == (2, filters) + ((size,) if neck == "none" else (1,)) * dims
+
+
+def test_the_largest_values_are_taken_wherever_they_are():
+    x = torch.randn(3, 5, 7)
+    torch.testing.assert_close(build_head("pool", Layers(1), 5, 4, activated=True, neck="largest")(x), x.amax(2))
+
+
+def slow_k_max(row: list[float], k: int) -> list[float]:
+    best = sorted(range(len(row)), key=lambda place: (-row[place], place))[:k]
+    return [row[place] for place in sorted(best)] + [0.0] * (k - len(row))
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 30])
+def test_k_max_keeps_the_order(length: int):
+    x = torch.randint(0, 4, (3, 5, length)).float()
+    result = KMax(4)(x)
+    assert result.shape == (3, 5, 4)
+    for rows, taken in zip(x.flatten(0, 1).tolist(), result.flatten(0, 1).tolist(), strict=True):
+        assert taken == slow_k_max(rows, 4)
+
+
+def test_k_max_exports():
+    net, x = KMax(8), torch.randn(2, 3, 20).relu()
+    program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    more = torch.randn(5, 3, 20).relu()
+    assert torch.equal(program.module()(more), net(more))

@@ -6,12 +6,31 @@ import pytest
 import torch
 from torch import nn
 
+from plusx.errors import WrongUse
 from plusx.model.layers import Layers
 from plusx.model.resnet import ResNet, ResNetSpec
 from plusx.model.stems import STEMS
 
-REDUCTION = {"imagenet": 4, "cifar": 1, "small": 2, "deep_d": 4, "deep_s": 4, "deep_rs": 4, "none": 1}
+REDUCTION = {
+    "imagenet": 4,
+    "cifar": 1,
+    "small": 2,
+    "deep_d": 4,
+    "deep_s": 4,
+    "deep_rs": 4,
+    "bytes": 1,
+    "bytes_small": 2,
+    "none": 1,
+}
 CHANNELS = {"deep_s": 16, "none": 3}
+BYTES = ("bytes", "bytes_small")
+
+
+def example(name: str, dims: int) -> torch.Tensor:
+    """What a stem takes: three channels of 16 positions a dimension, or bytes."""
+    if name in BYTES:
+        return torch.randint(0, 256, (2, 1) + (16,) * dims, dtype=torch.uint8)
+    return torch.randn((2, 3) + (16,) * dims)
 
 
 def test_the_spec_knows_every_stem():
@@ -23,16 +42,18 @@ def test_the_spec_knows_every_stem():
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("name", STEMS)
 def test_gives_the_channels_and_the_size_it_says(name: str, dims: int, antialias, activated: bool):
-    stem, channels = STEMS[name](Layers(dims, antialias=antialias), 3, 8, activated=activated)
-    y = stem(torch.randn((2, 3) + (16,) * dims))
+    x = example(name, dims)
+    stem, channels = STEMS[name](Layers(dims, antialias=antialias), x.shape[1], 8, activated=activated)
+    y = stem(x)
     assert y.shape == (2, channels) + (16 // REDUCTION[name],) * dims
     assert channels == CHANNELS.get(name, 8)
 
 
 @pytest.mark.parametrize("name", [name for name in STEMS if name != "none"])
 def test_before_preactivated_stages_it_leaves_normalising_to_them(name: str):
-    activated, _ = STEMS[name](Layers(), 3, 8, activated=True)
-    left, _ = STEMS[name](Layers(), 3, 8, activated=False)
+    seen = example(name, 2).shape[1]
+    activated, _ = STEMS[name](Layers(), seen, 8, activated=True)
+    left, _ = STEMS[name](Layers(), seen, 8, activated=False)
     assert count(activated, nn.Conv2d) == count(left, nn.Conv2d)
     assert count(activated, nn.BatchNorm2d) == count(left, nn.BatchNorm2d) + 1
     assert count(activated, nn.ReLU) == count(left, nn.ReLU) + 1
@@ -44,7 +65,8 @@ def count(stem: nn.Module, kind: type[nn.Module]) -> int:
 
 @pytest.mark.parametrize("name", STEMS)
 def test_one_filter_is_enough(name: str):
-    assert ResNet([1], 1, stem=name)(torch.randn(2, 3, 16, 16)).shape == (2, 10)
+    x = example(name, 2)
+    assert ResNet([1], 1, stem=name, in_channels=x.shape[1])(x).shape == (2, 10)
 
 
 def test_none_is_the_input_itself():
@@ -63,3 +85,20 @@ def test_the_average_stem_takes_whole_cells_only_as_timms():
 def test_stem_filters_are_the_stems_alone():
     net = ResNet([1, 1], 8, stem_filters=4)
     assert net.features(torch.randn(1, 3, 8, 8))["stem"].shape == (1, 4, 8, 8)
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_are_embedded_and_no_text_is_zero(name: str):
+    stem, _ = STEMS[name](Layers(1), 1, 8, activated=True)
+    text = torch.tensor([[[104, 105, 0, 0]], [[0, 0, 0, 0]]], dtype=torch.uint8)
+    embedded = stem.embed(text)
+    assert embedded.shape == (2, 16, 4)
+    assert torch.equal(embedded[0, :, 0], stem.embed.table.weight[104])
+    assert not embedded[0, :, 2:].any()
+    assert not embedded[1].any()
+    stem(text).sum().backward()
+    gradient = stem.embed.table.weight.grad
+    assert gradient is not None
+    assert gradient.any(1).nonzero().flatten().tolist() == [104, 105]
+    with pytest.raises(WrongUse, match="reads one channel, not 3"):
+        STEMS[name](Layers(1), 3, 8, activated=True)

@@ -37,6 +37,10 @@ PARAMS = {
     "resnetv2_50": 25_549_352,
     "resnetrs50": 35_691_912,
     "resnetblur50": 25_557_032,
+    # By hand, from arXiv 1606.01781: see vdcnn_params.
+    "vdcnn9": 14_353_028,
+    "vdcnn17": 16_445_828,
+    "vdcnn29": 16_816_772,
 }
 
 # Millions of weights, as the papers print them (1603.05027, table 3; 1605.07146, table 4; 1611.05431, table 7).
@@ -54,7 +58,7 @@ ASKED_FOR = """
     ecaresnet50d resnetblur50 resnetaa50 resnetrs50 resnetrs101 resnetrs152 resnetrs200
     resnetv2_50 resnetv2_101 resnetv2_152
     resnet10_1d resnet18_1d resnet34_1d resnet50_1d resnet10_3d resnet18_3d resnet34_3d resnet50_3d
-    resnet8 resnet8_24 resnet8_32
+    resnet8 resnet8_24 resnet8_32 vdcnn9 vdcnn17 vdcnn29 resnet8_text resnet10_text resnet18_text
 """
 
 
@@ -82,6 +86,34 @@ def test_has_exactly_as_many_parameters_as_published(zoo_on_meta: dict[str, ResN
     assert sum(parameter.numel() for parameter in zoo_on_meta[name].parameters()) == params
 
 
+def vdcnn_params(blocks: tuple[int, int, int, int], classes: int = 4) -> int:
+    """256 vectors of 16, a convolution, blocks of two, projections where the width changes, 8 maxima, three layers."""
+    first = 256 * 16 + 3 * 16 * 64 + 2 * 64
+    total, before = first, 64
+    for count, width in zip(blocks, (64, 128, 256, 512), strict=True):
+        for number in range(count):
+            come_in = before if number == 0 else width
+            total += 3 * come_in * width + 3 * width * width + 2 * 2 * width
+            if come_in != width:
+                total += come_in * width + 2 * width
+        before = width
+    layers = [(512 * 8, 2048), (2048, 2048), (2048, classes)]
+    return total + sum((come_in + 1) * go_out for come_in, go_out in layers)
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("vdcnn9", (1,) * 4), ("vdcnn17", (2,) * 4), ("vdcnn29", (5, 5, 2, 2))])
+def test_vdcnns_parameters_are_counted_by_hand(name: str, blocks: tuple[int, int, int, int]):
+    assert PARAMS[name] == vdcnn_params(blocks)
+
+
+def test_vdcnn_without_its_optional_shortcuts():
+    net = ZOO["vdcnn9"](shortcut=None)
+    # Without the projections of its three changes of width, and their normalisations.
+    left_out = 64 * 128 + 128 * 256 + 256 * 512 + 2 * (128 + 256 + 512)
+    assert sum(parameter.numel() for parameter in net.parameters()) == PARAMS["vdcnn9"] - left_out
+    assert net(torch.randint(0, 256, (2, 1, 64), dtype=torch.uint8)).shape == (2, 4)
+
+
 @pytest.mark.parametrize(("name", "millions"), WEIGHTS_M.items())
 def test_has_as_many_weights_as_the_paper_prints(zoo_on_meta: dict[str, ResNet], name: str, millions: float):
     weights = sum(parameter.numel() for parameter in zoo_on_meta[name].parameters() if parameter.ndim > 1)
@@ -92,7 +124,10 @@ def test_has_as_many_weights_as_the_paper_prints(zoo_on_meta: dict[str, ResNet],
 def test_is_as_deep_as_its_name_says(zoo_on_meta: dict[str, ResNet], name: str):
     net = zoo_on_meta[name]
     [depth] = re.findall(r"(?:v2_|[a-z])(\d+)", name.removeprefix("wide_"))[:1]
-    if net.spec["stem"].startswith("deep"):
+    if net.spec["neck"] == "vdcnn":
+        # VDCNN's names count convolutions; three linear layers follow.
+        depth = int(depth) + 3
+    elif net.spec["stem"].startswith("deep"):
         # A deep stem has two convolutions more, which its name does not count; -RS has a third.
         depth = int(depth) + (3 if net.spec["stem"] == "deep_rs" else 2)
     assert count_weighted(net, shortcuts=False) == int(depth)

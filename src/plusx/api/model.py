@@ -46,7 +46,8 @@ class Model:
         have several, which `label` then joins by `|`.
 
         Args:
-            inputs: one or many of: a path, a file's bytes, uint8 pixels `(height, width[, channels])`.
+            inputs: one or many of: a path, a file's bytes (a text's in UTF-8), uint8 pixels `(height, width[,
+                channels])`.
             top: how many of the likeliest labels to list.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
 

@@ -16,13 +16,14 @@ from plusx.archive import Archive
 from plusx.archive.card import Card
 from plusx.data.augment import check_suited
 from plusx.data.image import ImageSpec
-from plusx.data.modalities import survey
+from plusx.data.modalities import MODALITIES, survey
 from plusx.data.samples import Samples
 from plusx.data.sound import SoundSpec
 from plusx.data.survey import Facts
+from plusx.data.text import TextSpec
 from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
 from plusx.model.zoo import ZOO
-from plusx.recipes import automatic_for, find_recipe
+from plusx.recipes import automatic_for, recipe_for
 from plusx.tasks import TASKS
 from plusx.training.distill import Distill
 from plusx.training.precision import faster_precision
@@ -161,8 +162,9 @@ def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: A
             the teacher cannot answer.
         PlusxError: no example can be read.
     """
-    recipe = find_recipe(_recipe_name(plan, samples, start))(_facts(samples, start))
-    recipe = _with_head(_settled(plan, start, recipe), samples)
+    facts, name = _facts(samples, start), _recipe_name(plan, samples, start)
+    recipe = _settled(plan, start, recipe_for(name, facts, MODALITIES[samples.modality].many))
+    recipe = _with_head(recipe, samples)
     if plan.teacher is not None and teacher is not None:
         check_teacher(teacher, plan.teacher, recipe, samples)
     return recipe
@@ -220,6 +222,7 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
     check_suited(recipe.augment, recipe.preprocessing.modality)
     if recipe.spec_mask is not None:
         refuse_unless_spectrograms(recipe.preprocessing)
+    _check_bytes(recipe)
     check_whitening(recipe)
     return _with_precision(recipe)
 
@@ -268,6 +271,18 @@ def _check_dimensions(recipe: Recipe) -> None:
         raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}{mend}")
 
 
+def _check_bytes(recipe: Recipe) -> None:
+    """Bytes of texts are names, not amounts: they are embedded, and not blended."""
+    text = recipe.preprocessing.modality == "text"
+    many = MODALITIES[recipe.preprocessing.modality].many
+    stem = recipe.model_options.get("stem", ZOO[recipe.model].defaults.get("stem", ""))
+    if str(stem).startswith("bytes") != text:
+        reads = "does not read bytes" if text else "reads bytes"
+        raise WrongUse(f"--model {recipe.model}: it {reads}, these examples are {many}; take another or auto")
+    if text and recipe.mix is not None and recipe.mix.mixup:
+        raise WrongUse("--set mix: bytes of two texts have no middle; --set mix.mixup=0 leaves CutMix")
+
+
 def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:
     """The recipe of a run that is continued.
 
@@ -312,6 +327,8 @@ def shown(recipe: Recipe, key: str) -> str:
         spec = recipe.preprocessing
         if isinstance(spec, SoundSpec):
             return f"{spec.duration_s:g} s at {spec.rate / 1000:g} kHz, {spec.front}, {spec.shorter}"
+        if isinstance(spec, TextSpec):
+            return f"{spec.length:,} bytes, {spec.cut}"
         if not isinstance(spec, ImageSpec):
             return "x".join(map(str, spec.shape))
         return f"{spec.height}x{spec.width}, {'grey' if spec.channels == 1 else 'colour'}, {spec.fit}"

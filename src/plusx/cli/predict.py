@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
-    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for a list of paths on stdin.")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Files, folders, globs, or - for a list of paths on stdin.")
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(metavar="WORDS", help="A text itself, for a model of texts; may be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
@@ -43,6 +50,8 @@ def predict(
     from plusx.predict.write import check_ending, write_rows
     from plusx.tasks import task_from_json
 
+    if not (inputs or text):
+        raise WrongUse("predict: no inputs; give files, folders, globs, or - for a list of paths")
     if out is not None:
         check_ending(out)
     loaded = load(model, engine)
@@ -52,14 +61,15 @@ def predict(
     say_card(card)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
-    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    modality = str(loaded.archive.manifest.preprocessing["modality"])
+    examples = chain(_texts(text, modality), expand(inputs or [], sys.stdin, modality))
     if masks is None and overlays is None:
-        rows_found = predict_stream(loaded.archive, running, files, top)
+        rows_found = predict_stream(loaded.archive, running, examples, top)
     elif not task.HEADS:
         flag = "--masks" if masks is not None else "--overlays"
         raise WrongUse(f"{flag}: it is for models of pictures with masks, this one's task is {task.name}; leave it out")
     else:
-        rows_found = Painter(masks, overlays)(segment_stream(loaded.archive, running, files, top))
+        rows_found = Painter(masks, overlays)(segment_stream(loaded.archive, running, examples, top))
     counted = _Counted(rows_found)
     if json:
         rows = list(counted)
@@ -74,6 +84,18 @@ def predict(
             print(_line(task, row))
     if counted.errors > max_errors:
         raise PlusxError(f"{counted.errors:,} of {counted.rows:,} inputs could not be read; --max-errors allows more")
+
+
+def _texts(texts: list[str] | None, modality: str) -> list[bytes]:
+    """The texts as their files would hold them.
+
+    Raises:
+        WrongUse: the model's examples are no texts.
+    """
+    if texts and modality != "text":
+        raise WrongUse(f"--text: this model's examples are {modality}s; give files")
+    # What the terminal gave that is no UTF-8 stays what it was, and is an answer's error.
+    return [os.fsencode(words) for words in texts or ()]
 
 
 class _Counted:
@@ -91,4 +113,5 @@ class _Counted:
 
 
 def _line(task: Task, row: dict[str, Any]) -> str:
-    return f"{row['path']}: " + (task.words(row) if row["error"] is None else f"error: {row['error']}")
+    said = task.words(row) if row["error"] is None else f"error: {row['error']}"
+    return said if row["path"] is None else f"{row['path']}: {said}"

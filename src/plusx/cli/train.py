@@ -21,7 +21,8 @@ def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A folder of class folders, a CSV, Parquet or JSONL file (path,label[,split]), shards, or digits, ..."
+            help="A folder of class folders; a CSV, Parquet or JSONL file (path or text, label and perhaps split); "
+            "shards; or digits, mnist, ag-news, ..."
         ),
     ],
     model: Annotated[str, typer.Option(help="A network of `plusx models`, or auto.")] = "auto",

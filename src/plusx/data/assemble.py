@@ -31,7 +31,7 @@ def assemble(
         those = [row for row in rows if row.split == split]
         if not those:
             return None
-        targets = _targets(those, classes, multilabel)
+        targets = targets_of([row.labels for row in those], classes, multilabel)
         return Samples(FileSource(row.path for row in those), targets, classes, modality)
 
     train, val, test = (samples(split) for split in SPLITS)
@@ -71,11 +71,16 @@ def split_named(text: str, where: str) -> str:
     return known
 
 
-def _targets(rows: Sequence[Row], classes: tuple[str, ...], multilabel: bool) -> Targets:
+def targets_of(labels: Sequence[tuple[str, ...]], classes: tuple[str, ...], multilabel: bool) -> Targets:
+    """Each example's class, as its place in `classes`; of several labels, a row of 0 and 1.
+
+    >>> targets_of([("b",), ("a",)], ("a", "b"), multilabel=False).tolist()
+    [1, 0]
+    """
     place = {name: index for index, name in enumerate(classes)}
     if not multilabel:
-        return np.array([place[row.labels[0]] for row in rows], np.int64)
-    targets = np.zeros((len(rows), len(classes)), np.uint8)
-    for own, row in zip(targets, rows, strict=True):
-        own[[place[label] for label in row.labels]] = 1
+        return np.array([place[own[0]] for own in labels], np.int64)
+    targets = np.zeros((len(labels), len(classes)), np.uint8)
+    for row, own in zip(targets, labels, strict=True):
+        row[[place[label] for label in own]] = 1
     return targets

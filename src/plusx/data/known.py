@@ -13,6 +13,7 @@ import numpy as np
 from plusx.data.assemble import Row, assemble
 from plusx.data.binary import read_cifar_batches, read_idx
 from plusx.data.folders import read_folder
+from plusx.data.known_texts import AG_NEWS, DBPEDIA, read_titled
 from plusx.data.sources import ArraySource, DataSet, Samples
 from plusx.data.splits import hold_out
 from plusx.errors import PlusxError, WrongUse
@@ -30,6 +31,7 @@ FASHION = (
     "Bag",
     "Ankle boot",
 )
+TITLED = "https://github.com/zhangxiangxiao/Crepe"
 
 
 def digits(data_dir: Path | None = None) -> DataSet:
@@ -99,6 +101,18 @@ def speech_commands(data_dir: Path | None = None) -> DataSet:
     return assemble(rows, "speech-commands", modality="sound")
 
 
+def ag_news(data_dir: Path | None = None) -> DataSet:
+    """120,000 and 7,600 news items of four kinds: `ag_news_csv/` (arXiv 1509.01626)."""
+    root = _needed("ag-news", data_dir, "train.csv and test.csv", TITLED)
+    return read_titled("ag-news", root, "ag_news_csv", AG_NEWS)
+
+
+def dbpedia(data_dir: Path | None = None) -> DataSet:
+    """560,000 and 70,000 first paragraphs of Wikipedia, of fourteen kinds: `dbpedia_csv/` (arXiv 1509.01626)."""
+    root = _needed("dbpedia", data_dir, "train.csv and test.csv", TITLED)
+    return read_titled("dbpedia", root, "dbpedia_csv", DBPEDIA)
+
+
 KNOWN: dict[str, Callable[[Path | None], DataSet]] = {
     "digits": digits,
     "mnist": mnist,
@@ -107,6 +121,8 @@ KNOWN: dict[str, Callable[[Path | None], DataSet]] = {
     "cifar100": cifar100,
     "imagenet": imagenet,
     "speech-commands": speech_commands,
+    "ag-news": ag_news,
+    "dbpedia": dbpedia,
 }
 
 

@@ -4,15 +4,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from plusx.data.assemble import Row, assemble, split_named
+import numpy as np
+
+from plusx.data.assemble import Row, assemble, classes_of, split_named, targets_of
 from plusx.data.mask_layouts import Paired, classes_beside, masked_samples
 from plusx.data.masks import Codes
 from plusx.data.modalities import commonest
 from plusx.data.rows import Table, read_table
-from plusx.data.sources import DataSet
+from plusx.data.sources import SPLITS, DataSet, Samples
+from plusx.data.text_source import TextSource
 from plusx.errors import WrongUse
 
-COLUMNS = ("path", "label", "mask", "split")
+COLUMNS = ("path", "text", "label", "mask", "split")
 
 
 def read_listing(path: Path, multilabel: bool = False, modality: str = "auto") -> DataSet:
@@ -70,6 +73,28 @@ def masked_pictures(path: Path, table: Table, multilabel: bool, modality: str) -
     return masked_samples(pairs, str(path), classes, Codes.plain(len(classes)), notes)
 
 
+def labelled_texts(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
+    """Texts that stand in the list, with their labels: `text,label[,split]`. They stay in the list's order.
+
+    An empty text is an example that cannot be used, no error: `skipped.csv` will list it.
+    """
+    if modality not in ("auto", "text"):
+        raise WrongUse(f"--modality {modality}: {path} has a column of texts; give a list with the column path")
+    lines = list(table.rows)
+    if not lines:
+        raise WrongUse(f"{path}: the file lists no examples")
+    multilabel = multilabel or any("|" in values["label"] for _, values in lines)
+    labels = [labels_in(values["label"], f"{path}: {place}", multilabel) for place, values in lines]
+    splits = np.array([split_named(values.get("split", "train"), f"{path}: {place}") for place, values in lines])
+    texts = [values["text"].encode("utf-8", "surrogatepass") for _, values in lines]
+    classes = classes_of(labels)
+    source = TextSource(path, texts, [place for place, _ in lines])
+    every = Samples(source, targets_of(labels, classes, multilabel), classes, "text")
+    rows = {split: np.flatnonzero(splits == split) for split in SPLITS}
+    parts = {split: every.take(those) if len(those) else None for split, those in rows.items()}
+    return DataSet(parts["train"], parts["val"], parts["test"], classes, str(path))
+
+
 def labels_in(text: str, where: str, multilabel: bool) -> tuple[str, ...]:
     """The labels of a row, separated by `|`.
 
@@ -102,5 +127,6 @@ def check_files(path: Path, files: list[str]) -> None:
 KINDS: dict[tuple[str, ...], Callable[[Path, Table, bool, str], DataSet]] = {
     ("path", "mask"): masked_pictures,
     ("path", "label"): labelled_files,
+    ("text", "label"): labelled_texts,
 }
 """Which columns make which kind of list: the first whose columns are all there."""

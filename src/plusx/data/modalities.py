@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from plusx.data import image, signal, sound, volume
+from plusx.data import image, signal, sound, text, volume
 from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
 from plusx.data.image_facts import survey_images
@@ -18,11 +18,13 @@ from plusx.data.sound import SoundSpec
 from plusx.data.sound_facts import survey_sounds
 from plusx.data.sources import Samples
 from plusx.data.survey import Facts
+from plusx.data.text import TextSpec
+from plusx.data.text_facts import survey_texts
 from plusx.data.volume import VolumeSpec
 from plusx.data.volume_facts import survey_volumes
 from plusx.errors import PlusxError, WrongUse, nearest
 
-Spec = ImageSpec | SoundSpec | ArraySpec | VolumeSpec | SignalSpec
+Spec = ImageSpec | SoundSpec | ArraySpec | TextSpec | VolumeSpec | SignalSpec
 """Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype` and
 `storage_key`."""
 
@@ -50,6 +52,7 @@ MODALITIES: dict[str, Modality] = {
     "image": Modality(ImageSpec, "picture", "pictures", image.EXTENSIONS, survey_images),
     "sound": Modality(SoundSpec, "sound", "sounds", sound.EXTENSIONS, survey_sounds),
     "array": Modality(ArraySpec, "array", "arrays"),
+    "text": Modality(TextSpec, "text", "texts", text.EXTENSIONS, survey_texts),
     "volume": Modality(VolumeSpec, "volume", "volumes", volume.EXTENSIONS, survey_volumes),
     "signal": Modality(SignalSpec, "signal", "signals", signal.EXTENSIONS, survey_signals),
 }

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 from plusx.errors import WrongUse
 
 ENDINGS = (".csv", ".parquet", ".pq", ".jsonl")
+MAX_FIELD = 1 << 30
+"""Characters of one CSV field; Python's own limit is 131,072."""
 
 
 class TextRow(NamedTuple):
@@ -42,19 +45,54 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
 
 
 def _csv(path: Path) -> Table:
-    lines = _csv_lines(path)
+    lines = csv_lines(path)
     header = tuple(name.strip() for name in next(lines, ("", []))[1])
     return Table(header, _csv_rows(path, lines, header))
 
 
-def _csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+def csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each record of a CSV file with the place where it ends.
+
+    Raises:
+        WrongUse: while it is read: it is no CSV file in UTF-8.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            for values in reader:
+            while True:
+                with _fields_of_any_length():
+                    values = next(reader, None)
+                if values is None:
+                    return
                 yield f"line {reader.line_num}", values
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{path}: not a CSV file in UTF-8 ({_first_wrong(path)})") from error
+    except csv.Error as error:
         raise WrongUse(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    # The module's limit is the whole process's, and other readers may count on theirs.
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _first_wrong(path: Path) -> str:
+    """Where the first byte is that is not UTF-8: its line, and its place in the file, both counted from 1."""
+    start = 0
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                place = start + error.start + 1
+                return f"line {number}: byte {place:,} of the file is 0x{line[error.start]:02x}"
+            start += len(line)
+    return "it changes while it is read"
 
 
 def _csv_rows(path: Path, lines: Iterator[tuple[str, list[str]]], header: Sequence[str]) -> Iterator[TextRow]:
@@ -81,7 +119,7 @@ def _jsonl_rows(path: Path) -> Iterator[TextRow]:
                 if line.strip():
                     yield TextRow(f"line {number}", _object(path, number, line))
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path}: not JSON lines in UTF-8 ({error})") from error
+        raise WrongUse(f"{path}: not JSON lines in UTF-8 ({_first_wrong(path)})") from error
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, str]:

@@ -62,9 +62,15 @@ def _signal(preprocessing: Mapping[str, Any]) -> nn.Module:
     return Normalise(preprocessing["mean"], preprocessing["std"], dims=1)
 
 
+def _text(preprocessing: Mapping[str, Any]) -> nn.Module:
+    # Bytes are names, not amounts: the stem embeds them as they are.
+    return nn.Identity()
+
+
 FRONTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "image": _image,
     "sound": _sound,
+    "text": _text,
     "array": _array,
     "volume": _volume,
     "signal": _signal,

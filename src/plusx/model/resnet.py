@@ -37,7 +37,8 @@ class ResNetSpec(BaseModel):
     num_classes: PositiveInt = Field(default=10, description="outputs of the linear head")
     block: Literal["basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide"] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
-    stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "none"] = "cifar"
+    stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "bytes", "bytes_small", "none"] = "cifar"
+    neck: Literal["none", "largest", "vdcnn"] = Field(default="none", description="between the last stage and the head")
     head: Literal["linear", "pool", "none", "unet", "fcn", "deeplab"] = "linear"
     in_channels: PositiveInt = 3
     dims: Literal[1, 2, 3] = 2
@@ -144,7 +145,7 @@ class ResNet(nn.Module):
             widths |= {f"stage{number}": width * kind.expansion for number, width in enumerate(spec.widths, 1)}
             self.head = DENSE[spec.head](layers, widths, spec.num_classes, activated=activated)
         else:
-            self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated)
+            self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated, neck=spec.neck)
         self._initialise(zero=spec.zero_init)
 
     def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch outputs *space"]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from jaxtyping import Float, Num
+from torch import Tensor, nn
 
+from plusx.errors import WrongUse
 from plusx.model.layers import Layers
 from plusx.model.shortcuts import chain
+
+EMBEDDED = 16
+"""Numbers that a byte becomes, as in arXiv 1606.01781, section 3."""
 
 
 def imagenet(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
@@ -56,6 +61,38 @@ def deep_rs(layers: Layers, channels: int, filters: int, *, activated: bool) -> 
     return stem, filters
 
 
+class EmbedBytes(nn.Module):
+    """Bytes `(batch, 1, *space)` as learned vectors `(batch, width, *space)`; that of 0, which follows a text, is zero.
+
+    >>> import torch
+    >>> EmbedBytes(2)(torch.tensor([[[65, 0, 0]]], dtype=torch.uint8))[0, :, 1:].tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.table = nn.Embedding(256, width, padding_idx=0)
+
+    def forward(self, x: Num[Tensor, "batch 1 *space"]) -> Float[Tensor, "batch width *space"]:
+        return self.table(x[:, 0].long()).movedim(-1, 1)
+
+
+def embed_bytes(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """Bytes embedded, then one convolution of width 3 (arXiv 1606.01781, section 3)."""
+    return _embedded(layers, channels, layers.conv(EMBEDDED, filters, 3), filters, activated=activated), filters
+
+
+def embed_bytes_small(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """Bytes embedded, then one convolution of width 5 with stride 2: half of a text's cost from the start."""
+    return _embedded(layers, channels, layers.conv(EMBEDDED, filters, 5, 2), filters, activated=activated), filters
+
+
+def _embedded(layers: Layers, channels: int, conv: nn.Module, filters: int, *, activated: bool) -> nn.Sequential:
+    if channels != 1:
+        raise WrongUse(f"a stem of bytes reads one channel, not {channels}; give in_channels=1, or another stem")
+    return chain(embed=EmbedBytes(EMBEDDED), conv1=conv, **_activation(layers, filters, 1, activated=activated))
+
+
 def none(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
     """Nothing: the input is the first stage's own."""
     return nn.Sequential(), channels
@@ -68,6 +105,8 @@ STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
     "deep_d": deep_d,
     "deep_s": deep_s,
     "deep_rs": deep_rs,
+    "bytes": embed_bytes,
+    "bytes_small": embed_bytes_small,
     "none": none,
 }
 

@@ -72,11 +72,15 @@ class Network:
 
 
 PICTURE, SMALL_PICTURE, WAVE, VOLUME = (3, 224, 224), (3, 32, 32), (1, 16_000), (1, 64, 64, 64)
+TEXT, SHORT_TEXT = (1, 1024), (1, 256)
 
 IMAGENET = {"stem": "imagenet", "num_classes": 1000}
 CIFAR = {"stem": "cifar", "num_classes": 10, "num_filters": 16, "shortcut": "A"}
 WAVES = {"stem": "imagenet", "num_classes": 10, "dims": 1, "in_channels": 1}
 VOLUMES = {"stem": "imagenet", "num_classes": 10, "dims": 3, "in_channels": 1}
+# arXiv 1606.01781 with its shortcuts, which are optional there, and the first of its three poolings: strides.
+VDCNN = {"stem": "bytes", "neck": "vdcnn", "num_classes": 4, "dims": 1, "in_channels": 1}
+TEXTS = {"stem": "bytes_small", "neck": "largest", "num_classes": 4, "dims": 1, "in_channels": 1}
 BOTTLENECK = {"block": "bottleneck"}
 V1 = {"block": "bottleneck_v1"}
 PLAIN = {"shortcut": None}
@@ -241,6 +245,13 @@ resnet18_3d = Network("resnet18_3d", (2, 2, 2, 2), VOLUMES, VOLUME)
 resnet34_3d = Network("resnet34_3d", (3, 4, 6, 3), VOLUMES, VOLUME)
 resnet50_3d = Network("resnet50_3d", (3, 4, 6, 3), VOLUMES | BOTTLENECK, VOLUME)
 
+vdcnn9 = Network("vdcnn9", (1, 1, 1, 1), VDCNN, TEXT)
+vdcnn17 = Network("vdcnn17", (2, 2, 2, 2), VDCNN, TEXT)
+vdcnn29 = Network("vdcnn29", (5, 5, 2, 2), VDCNN, TEXT)
+resnet8_text = Network("resnet8_text", (1,) * 3, TEXTS, SHORT_TEXT)
+resnet10_text = Network("resnet10_text", (1,) * 4, TEXTS, SHORT_TEXT)
+resnet18_text = Network("resnet18_text", (2,) * 4, TEXTS, SHORT_TEXT)
+
 resnet8 = Network("resnet8", (1,) * 3, CIFAR | {"shortcut": "B"}, SMALL_PICTURE)
 resnet8_24 = Network("resnet8_24", (1,) * 3, CIFAR | {"shortcut": "B", "num_filters": 24}, SMALL_PICTURE)
 resnet8_32 = Network("resnet8_32", (1,) * 3, CIFAR | {"shortcut": "B", "num_filters": 32}, SMALL_PICTURE)
@@ -318,6 +329,12 @@ ZOO: dict[str, Network] = {
     "resnet18_3d": resnet18_3d,
     "resnet34_3d": resnet34_3d,
     "resnet50_3d": resnet50_3d,
+    "vdcnn9": vdcnn9,
+    "vdcnn17": vdcnn17,
+    "vdcnn29": vdcnn29,
+    "resnet8_text": resnet8_text,
+    "resnet10_text": resnet10_text,
+    "resnet18_text": resnet18_text,
     "resnet8": resnet8,
     "resnet8_24": resnet8_24,
     "resnet8_32": resnet8_32,

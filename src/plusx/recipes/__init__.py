@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
+from plusx.data.survey import Facts
 from plusx.errors import WrongUse, nearest
 from plusx.recipes.cifar import cifar
 from plusx.recipes.fine_tune import fine_tune
@@ -16,6 +17,7 @@ from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.recipes.segment import segment, segment_fine_tune, segment_ladder
 from plusx.recipes.signals import signals, signals_fine_tune, signals_ladder
 from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
+from plusx.recipes.texts import fine_tune_texts, texts, texts_ladder
 from plusx.recipes.volumes import volumes, volumes_fine_tune, volumes_ladder
 from plusx.training.recipe import Recipe
 
@@ -25,6 +27,8 @@ RecipeFunction = Callable[[Any], Recipe]
 RECIPES: dict[str, RecipeFunction] = {
     "images": images,
     "fine_tune": fine_tune,
+    "texts": texts,
+    "fine_tune_texts": fine_tune_texts,
     "cifar": cifar,
     "paper2015": paper2015,
     "paper2015_resnet110": paper2015_resnet110,
@@ -64,6 +68,7 @@ AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
     "volume": Automatic("volumes", "volumes_fine_tune", volumes_ladder),
     "signal": Automatic("signals", "signals_fine_tune", signals_ladder),
     "sound": Automatic("sounds", "fine_tune_sounds", sounds_ladder),
+    "text": Automatic("texts", "fine_tune_texts", texts_ladder),
     ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
 }
 """By modality, and by modality and task where a task has its own."""
@@ -102,3 +107,16 @@ def find_recipe(name: str) -> RecipeFunction:
     if not callable(found):
         raise WrongUse(f"--recipe {name}: {module} has no function {function}")
     return cast(RecipeFunction, found)
+
+
+def recipe_for(name: str, facts: Facts, many: str) -> Recipe:
+    """The recipe of this name for a set; `many` is what people call its examples.
+
+    Raises:
+        WrongUse: there is none of that name, or it is for another kind of examples.
+    """
+    function = find_recipe(name)
+    wanted = get_type_hints(function).get("facts") if name in RECIPES else None
+    if wanted is not None and not isinstance(facts, wanted):
+        raise WrongUse(f"--recipe {name}: it is not for {many}; leave it out, or give your own as module:function")
+    return function(facts)

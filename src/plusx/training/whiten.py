@@ -104,6 +104,8 @@ def check_whitening(recipe: Recipe) -> None:
     if convolution.bias is not None:
         raise WrongUse("--set whiten=true: the first convolution has a bias; --set model_options.norm=batch")
     kernel = convolution.kernel_size
+    if convolution.in_channels != shape[0]:
+        raise WrongUse(f"--set whiten=true: {recipe.model}'s first convolution does not see the input; leave it out")
     if any(size < reach for size, reach in zip(shape[1:], kernel, strict=True)):
         raise WrongUse(f"--set whiten=true: {recipe.model}'s first filters are larger than the examples; leave it out")
     most = 2 * shape[0] * math.prod(kernel)

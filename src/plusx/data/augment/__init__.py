@@ -15,6 +15,7 @@ from plusx.data.augment.move import Crop, Flip, Shift, crop, flip, shift
 from plusx.data.augment.policy import RandAugment, TrivialAugment, rand_augment, trivial_augment
 from plusx.data.augment.signals import SignalNoise, SignalScale, SignalShift, signal_noise, signal_scale, signal_shift
 from plusx.data.augment.sounds import Gain, Noise, Speed, TimeShift, gain, noise, speed, time_shift
+from plusx.data.augment.text import ByteDrop, ByteSwap, LetterCase, TextStart
 from plusx.data.augment.volumes import Intensity, VolumeFlip, VolumeShift, intensity, volume_flip, volume_shift
 from plusx.data.augment.warp import Warp, warp
 from plusx.errors import WrongUse
@@ -23,12 +24,15 @@ __all__ = [
     "AUGMENTATIONS",
     "SUITED",
     "Augmentation",
+    "ByteDrop",
+    "ByteSwap",
     "Crop",
     "Cutout",
     "Erase",
     "Flip",
     "Gain",
     "Intensity",
+    "LetterCase",
     "Noise",
     "RandAugment",
     "Shift",
@@ -36,6 +40,7 @@ __all__ = [
     "SignalScale",
     "SignalShift",
     "Speed",
+    "TextStart",
     "TimeShift",
     "TrivialAugment",
     "VolumeFlip",
@@ -76,6 +81,7 @@ SUITED: dict[str, dict[str, Any]] = {
     "sound": {"time_shift": TimeShift, "speed": Speed, "gain": Gain, "noise": Noise},
     "volume": {"volume_shift": VolumeShift, "volume_flip": VolumeFlip, "intensity": Intensity},
     "signal": {"signal_shift": SignalShift, "signal_scale": SignalScale, "signal_noise": SignalNoise},
+    "text": {"text_start": TextStart, "byte_drop": ByteDrop, "byte_swap": ByteSwap, "letter_case": LetterCase},
 }
 """What each modality's examples can be changed by."""
 
@@ -99,7 +105,11 @@ Augmentation = Annotated[
     | Intensity
     | SignalShift
     | SignalScale
-    | SignalNoise,
+    | SignalNoise
+    | TextStart
+    | ByteDrop
+    | ByteSwap
+    | LetterCase,
     Field(discriminator="name"),
 ]
 """Any of them in a recipe, told apart by `name`."""

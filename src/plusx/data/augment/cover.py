@@ -4,11 +4,11 @@ import math
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from plusx.data.augment.pixels import Level, Numbers, Pixels, Share, between, span
+from plusx.data.augment.pixels import Level, Numbers, Pixels, Share, between, hashed, span
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -70,19 +70,6 @@ def _noise(u: Numbers, places: tuple[Tensor, ...], shape: torch.Size) -> UInt8[T
     example, channel, row, column = places
     key = (u * 2**24).long()[example] * (shape[1] * shape[2] * shape[3])
     return (hashed(key + (channel * shape[2] + row) * shape[3] + column) & 255).to(torch.uint8)
-
-
-def hashed(numbers: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
-    """Numbers without a pattern, each a function of the given one: SplitMix64's multipliers and shifts.
-
-    >>> (hashed(torch.arange(4)) & 15).tolist() == (hashed(torch.arange(9))[:4] & 15).tolist()
-    True
-    """
-    # On torch's signed numbers, whose products wrap.
-    numbers = numbers * -0x61C8864680B583EB
-    numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
-    numbers = (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
-    return numbers >> 31
 
 
 class Cutout(BaseModel, frozen=True, extra="forbid"):

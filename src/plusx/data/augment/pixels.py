@@ -55,3 +55,16 @@ def span(
     """
     place = torch.arange(length, device=start.device)
     return (place >= start[:, None]) & (place < (start + size)[:, None])
+
+
+def hashed(numbers: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
+    """Numbers whose lower 33 bits look random, a pure function of each.
+
+    >>> len(hashed(torch.arange(1000)).remainder(2**33).unique())
+    1000
+    """
+    # SplitMix64's multipliers and shifts, on torch's signed numbers, whose products wrap.
+    numbers = numbers * -0x61C8864680B583EB
+    numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
+    numbers = (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
+    return numbers >> 31

@@ -7,8 +7,7 @@ from jaxtyping import Float32
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from plusx.data.augment.cover import hashed
-from plusx.data.augment.pixels import normal
+from plusx.data.augment.pixels import hashed, normal
 
 Signals = Float32[Tensor, "batch channels time"]
 DIGITS = 2**24
