@@ -17,12 +17,16 @@ from plusx.engines.torch import TorchEngine
 from plusx.engines.views import VIEWS, Viewed, with_views
 from plusx.errors import WrongUse
 from plusx.model.resnet import ResNet
-from plusx.tasks import TASKS
+from plusx.tasks import TASKS, Task
+from plusx.tasks.classify import Classify
+from plusx.tasks.embed import Embed
+from plusx.tasks.multilabel import Multilabel
+from plusx.tasks.regress import Regress
+from plusx.tasks.segment import Segment
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
 
 CLASSES = ("a", "b", "c")
-LABELLED = [name for name, task in TASKS.items() if not task.HEADS]
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 3, 6, 7), dtype=np.uint8)
 
 MOVES: dict[str, list[Callable[[np.ndarray], np.ndarray]]] = {
@@ -32,18 +36,33 @@ MOVES: dict[str, list[Callable[[np.ndarray], np.ndarray]]] = {
         lambda one, by=by: ndimage.shift(one, by, order=0, mode="nearest") for by in ((0, 1), (0, -1), (1, 0), (-1, 0))
     ],
 }
-PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+MEANT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "classify": lambda outputs: special.softmax(outputs, axis=1),
     "multilabel": special.expit,
+    "regress": lambda outputs: outputs,
+    "embed": lambda outputs: outputs / np.linalg.norm(outputs, axis=1, keepdims=True),
+    "segment": lambda outputs: special.softmax(outputs, axis=1),
+}
+WITH_AN_ANSWER_EACH = [name for name, task in TASKS.items() if not task.HEADS]
+MADE: dict[str, Task] = {
+    "classify": Classify(),
+    "multilabel": Multilabel(),
+    "regress": Regress(mean=(0.0, 1.0, 2.0), std=(1.0, 2.0, 3.0)),
+    "embed": Embed(),
+    "segment": Segment(),
 }
 
 
 def archive(task: str, spec: Spec | None = None) -> Archive:
     spec = spec or ImageSpec(height=6, width=7, channels=3)
     torch.manual_seed(0)
-    head = TASKS[task].HEADS[0] if TASKS[task].HEADS else "linear"
-    net = ResNet([1, 1], 8, num_classes=3, in_channels=spec.shape[0], dims=len(spec.shape) - 1, head=head)
-    return build_archive(net, Recipe(model="resnet8", preprocessing=spec), TASKS[task](), CLASSES, {})
+    options = MADE[task].network_options(CLASSES) | ({"head": MADE[task].HEADS[0]} if MADE[task].HEADS else {})
+    net = ResNet([1, 1], 8, in_channels=spec.shape[0], dims=len(spec.shape) - 1, **options)
+    return build_archive(net, Recipe(model="resnet8", preprocessing=spec), MADE[task], CLASSES, {})
+
+
+def test_every_task_is_here() -> None:
+    assert MADE.keys() == MEANT.keys() == TASKS.keys()
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -57,27 +76,29 @@ def test_the_picture_itself_comes_first_then_it_is_moved(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-@pytest.mark.parametrize("task", LABELLED)
-def test_probabilities_are_the_mean_over_views(name: str, task: str) -> None:
+@pytest.mark.parametrize("task", WITH_AN_ANSWER_EACH)
+def test_what_is_meant_is_the_mean_over_views(name: str, task: str) -> None:
     built = archive(task)
     engine = TorchEngine(built)
     moved = [PICTURES, *(np.array([[move(c) for c in one] for one in PICTURES]) for move in MOVES[name])]
-    wanted = np.mean([PROBABILITIES[task](engine(view)) for view in moved], axis=0)
+    wanted = np.mean([MEANT[task](engine(view)) for view in moved], axis=0)
+    if task == "embed":
+        wanted = MEANT[task](wanted)
     outputs = with_views(engine, built, name)(PICTURES)
     assert outputs.dtype == np.float32
-    np.testing.assert_allclose(PROBABILITIES[task](outputs), wanted, atol=1e-6)
+    np.testing.assert_allclose(MEANT[task](outputs), wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["classify", "multilabel", "segment"])
 def test_the_mean_of_far_outputs_keeps_its_digits(task: str) -> None:
     outputs = [np.array([[-800.0, 900.0]]), np.array([[-802.0, 900.0]])]
-    mean = TASKS[task]().averaged(outputs)
+    mean = MADE[task].averaged(outputs)
     middle = np.logaddexp(*(one[0, 0] for one in outputs)) - np.log(2)
-    wanted = [middle, 900] if task == "multilabel" else [middle - 900, 0]
+    wanted = [middle - 900, 0] if task != "multilabel" else [middle, 900]
     np.testing.assert_allclose(mean, [wanted])
 
 
-@pytest.mark.parametrize("task", LABELLED)
+@pytest.mark.parametrize("task", WITH_AN_ANSWER_EACH)
 def test_a_mirrored_picture_has_the_same_answer(task: str) -> None:
     engine = with_views(TorchEngine(archive(task)), archive(task), "mirror")
     np.testing.assert_allclose(engine(PICTURES), engine(PICTURES[..., ::-1].copy()), atol=1e-5)

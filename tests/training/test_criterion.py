@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from plusx.errors import WrongUse
 from plusx.tasks.classify import Classify
+from plusx.tasks.multilabel import Multilabel
 from plusx.training.criterion import binary, build_losses, class_weights, log_priors
 
 TARGETS = np.array([0] * 60 + [1] * 30 + [2] * 10)
@@ -65,4 +66,4 @@ def test_binary_is_torchs_over_all_classes() -> None:
 @pytest.mark.parametrize("balance", ["sampling", "weights", "logits"])
 def test_several_labels_an_example_cannot_be_balanced(balance: str) -> None:
     with pytest.raises(WrongUse, match=f"--balance {balance}"):
-        build_losses(recipe(balance=balance), Classify(), np.eye(3, dtype=np.uint8), 3)
+        build_losses(recipe(balance=balance), Multilabel(), np.eye(3, dtype=np.uint8), 3)

@@ -51,15 +51,16 @@ def newest(out: Path) -> int:
     return max((int(path.name[5:]) for path in out.glob("checkpoints/step-??????????")), default=0)
 
 
-def killed_and_resumed(data: Path, folder: Path, kills: int) -> None:
-    finish(start(data, folder / "whole"))
+def killed_and_resumed(data: Path, folder: Path, kills: int, *more: str) -> None:
+    finish(start(data, folder / "whole", *more))
     out = folder / "killed"
-    kill_later(data, out, random.randint(1, 8))
+    kill_later(data, out, random.randint(1, 8), *more)
     for _ in range(kills - 1):
         kill_later(data, out, random.randint(0, 8), "--resume")
     finish(start(data, out, "--resume"))
     whole, resumed = read_archive(folder / "whole"), read_archive(out)
     assert whole.weights.keys() == resumed.weights.keys()
+    assert whole.manifest.task == resumed.manifest.task
     for name, weight in whole.weights.items():
         assert weight.tobytes() == resumed.weights[name].tobytes(), name
     assert not list(out.rglob("*.partial*"))
@@ -67,6 +68,18 @@ def killed_and_resumed(data: Path, folder: Path, kills: int) -> None:
 
 def test_a_killed_run_ends_bit_equal(digit_folder: Path, tmp_path: Path) -> None:
     killed_and_resumed(digit_folder, tmp_path, kills=2)
+
+
+def test_a_killed_training_of_numbers_ends_bit_equal(digit_list: Path, tmp_path: Path) -> None:
+    lines = digit_list.read_text().replace("label", "target", 1)
+    listed = digit_list.with_name("numbers.csv")
+    listed.write_text(lines)
+    killed_and_resumed(listed, tmp_path, kills=2)
+
+
+@pytest.mark.slow
+def test_a_killed_training_of_vectors_ends_bit_equal(digit_folder: Path, tmp_path: Path) -> None:
+    killed_and_resumed(digit_folder, tmp_path, 2, "--task", "embed")
 
 
 @pytest.mark.slow

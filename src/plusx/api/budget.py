@@ -72,7 +72,8 @@ def resolve_in_time(
     recipe, speed = climb(ladder, measure, len(train), len(val))
     if prepared is None:
         prepared = prepare_examples(parted, recipe, plan, watcher)
-    recipe = fitted(recipe, speed, deadline.left_s(), len(prepared["train"]), len(prepared["val"]))
+    after_s = speed.score_s * len(prepared["val"]) if task.CALIBRATES else 0.0
+    recipe = fitted(recipe, speed, deadline.left_s() - after_s, len(prepared["train"]), len(prepared["val"]))
     why = f"what {deadline.budget_s:g} s allow at {1 / speed.train_s:,.0f} examples a second"
     return recipe.model_copy(update={"reasons": {**recipe.reasons, "epochs": why}}), prepared
 

@@ -47,7 +47,7 @@ def read_planned(plan: Plan) -> DataSet:
         WrongUse: there is no such set.
     """
     data_dir = None if plan.data_dir is None else Path(plan.data_dir)
-    return read_dataset(plan.data, data_dir=data_dir, modality=plan.modality)
+    return read_dataset(plan.data, data_dir=data_dir, task=plan.asked, modality=plan.modality)
 
 
 def words(samples: Samples) -> str:
@@ -73,10 +73,10 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
     rest, held = hold_out_rows(whole, plan.val_fraction, plan.seed)
     if len(held) == 0:
         raise PlusxError(f"{dataset.origin}: too few examples to hold some out for validation; a class needs two")
-    how = "the same share of every class" if whole.task in ("classify", "multilabel") else "any of them"
+    how = "the same share of every class" if whole.task in ("classify", "multilabel") else "at random"
     watcher.note(
-        f"no val split: {len(held):,} of {len(whole):,} training {words(whole)} held out ({how}, seed {plan.seed}; "
-        "listed in splits.csv)"
+        f"no val split: {len(held):,} of {len(whole):,} training {words(whole)} held out "
+        f"({how}, seed {plan.seed}; listed in splits.csv)"
     )
     return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from plusx.api.examples import fold_rows, outside_test, read_planned
 from plusx.api.plan import Plan, as_begun, make_plan
 from plusx.api.train import Trained, train
-from plusx.archive import read_archive
+from plusx.archive import Archive, read_archive
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.files import atomic_write
 from plusx.data.modalities import spec_from_json
@@ -26,7 +26,7 @@ from plusx.data.sources import Indices
 from plusx.engines.torch import TorchEngine
 from plusx.errors import PlusxError, WrongUse
 from plusx.evaluate.scores import all_outputs
-from plusx.tasks import TASKS, task_for
+from plusx.tasks import Task, task_for, task_from_json
 from plusx.training.launched import leads, restarts
 from plusx.training.run import RunFolder
 from plusx.training.watch import Silent, Watcher
@@ -41,22 +41,25 @@ class CrossValidated:
         folds: each training, in order.
         out_of_fold: the task's scores over all examples, each answered by the network that was not trained on it.
         duration_s: of all trainings together, whenever they were done.
+        judged_by: the names of the scores that trainings are compared by.
     """
 
     run: Path
     folds: tuple[Trained, ...]
     out_of_fold: dict[str, Any]
     duration_s: float
+    judged_by: tuple[str, ...] = ("accuracy",)
 
     @property
     def val(self) -> dict[str, float]:
-        """Accuracy over the folds: `accuracy` is the mean, `accuracy_std` the sample standard deviation."""
-        return _spread([fold.val["accuracy"] for fold in self.folds])
+        """The scores that the task is judged by, over the folds: of accuracy, `accuracy` is the mean and `accuracy_std`
+        the sample standard deviation."""
+        return _spread(self.judged_by, [fold.val for fold in self.folds])
 
     @property
     def test(self) -> dict[str, float] | None:
         """The same on the test split, which every fold's model is scored on; None where there is none."""
-        return _spread([fold.test["accuracy"] for fold in self.folds if fold.test]) if self.folds[0].test else None
+        return _spread(self.judged_by, [fold.test for fold in self.folds if fold.test]) if self.folds[0].test else None
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON: what `folds.json` holds."""
@@ -109,9 +112,12 @@ def cross_validate(
     first = RunFolder(run / "fold-1")
     plan = as_begun(first, plan) if resume and first.begun() else plan
     dataset = read_planned(plan)
-    if TASKS[dataset.any_split().task].HEADS:
-        raise WrongUse(f"--folds {folds}: answers for every pixel are not kept for all examples; leave it out")
     whole = outside_test(dataset)
+    task = task_for(whole)
+    if task.HEADS:
+        raise WrongUse(f"--folds {folds}: answers for every pixel are not kept for all examples; leave it out")
+    if task.OPEN:
+        raise WrongUse(f"--folds {folds}: the networks' answers to the task {task.name} do not compare; leave it out")
     rows = fold_rows(whole, folds, plan.seed)
     done: list[Trained] = []
     for number in range(1, folds + 1):
@@ -125,11 +131,13 @@ def cross_validate(
         except KeyboardInterrupt:
             watcher.note(f"--folds {folds} --out {run} --resume goes on with this fold and those after it")
             raise
-    outputs, kept = _answers(done, whole, rows, plan)
-    scores = task_for(whole).scores(outputs[kept], whole.targets[kept], whole.classes)
-    result = CrossValidated(run, tuple(done), scores, sum(fold.duration_s for fold in done))
+    archives = [read_archive(fold.model) for fold in done]
+    task = task.over([task_from_json(archive.manifest.task) for archive in archives])
+    outputs, kept = _answers(archives, task, whole, rows, plan)
+    scores = task.scores(outputs[kept], whole.targets[kept], whole.classes)
+    result = CrossValidated(run, tuple(done), scores, sum(fold.duration_s for fold in done), task.JUDGED_BY)
     if leads():
-        _write_answers(outputs, kept, whole, rows, run / "out_of_fold.parquet")
+        _write_answers(task, outputs, kept, whole, rows, run / "out_of_fold.parquet")
         _write_json(result.summary(), run / "folds.json")
     return result
 
@@ -166,34 +174,34 @@ def _train_fold(run: RunFolder, plan: Plan, resume: bool, watcher: Watcher) -> T
 
 
 def _answers(
-    done: Sequence[Trained], whole: Samples, rows: Sequence[Indices], plan: Plan
+    archives: Sequence[Archive], task: Task, whole: Samples, rows: Sequence[Indices], plan: Plan
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(outputs, kept): every example's outputs (count, classes), and which examples could be read at all (count,)."""
-    outputs = np.zeros((len(whole), len(whole.classes)), np.float32)
+    """(outputs, kept): every example's outputs (count, outputs), and which examples could be read at all (count,)."""
+    outputs = np.zeros((len(whole), *archives[0].golden.outputs.shape[1:]), np.float32)
     kept = np.zeros(len(whole), bool)
     prepared: Prepared | None = None
-    for fold, held in zip(done, rows, strict=True):
-        archive = read_archive(fold.model)
+    for number, (archive, held) in enumerate(zip(archives, rows, strict=True), 1):
         spec = spec_from_json(archive.manifest.preprocessing)
         # Mean and std may differ from fold to fold; what is stored of a picture does not.
         if prepared is None or prepared.spec.storage_key != spec.storage_key:
             prepared = prepare_samples(whole, spec, cache=default_cache_dir() if plan.cache else None)
         part = prepared.among(held)
         if len(part) == 0:
-            raise PlusxError(f"{fold.run}: not one example of this fold can be read")
-        outputs[part.kept] = all_outputs(TorchEngine(archive), part)
+            raise PlusxError(f"--folds: not one example of fold {number} can be read")
+        answered = all_outputs(TorchEngine(archive), part)
+        outputs[part.kept] = task.restated(answered, task_from_json(archive.manifest.task))
         kept[part.kept] = True
     return outputs, kept
 
 
-def _write_answers(outputs: np.ndarray, kept: np.ndarray, whole: Samples, rows: Sequence[Indices], path: Path) -> None:
+def _write_answers(
+    task: Task, outputs: np.ndarray, kept: np.ndarray, whole: Samples, rows: Sequence[Indices], path: Path
+) -> None:
     """A Parquet file with a row for every example that could be read, in the set's order."""
-    task = task_for(whole)
     fold = np.zeros(len(whole), np.int64)
     for number, held in enumerate(rows, 1):
         fold[held] = number
     places = np.flatnonzero(kept)
-    probabilities = task.probabilities(outputs[kept])
     answers = task.answers(outputs[kept], whole.classes, top=1)
     columns: dict[str, Any] = {
         "path": [whole.source.name(int(place)) for place in places],
@@ -202,7 +210,7 @@ def _write_answers(outputs: np.ndarray, kept: np.ndarray, whole: Samples, rows: 
         "predicted": [answer["label"] for answer in answers],
         "probability": [answer["probability"] for answer in answers],
     }
-    columns |= {f"probability_{label}": own for label, own in zip(whole.classes, probabilities.T, strict=True)}
+    columns |= task.columns(outputs[kept], whole.classes)
     with atomic_write(path, "wb") as file:
         pq.write_table(pa.table(columns), file)
 
@@ -212,5 +220,7 @@ def _write_json(value: dict[str, Any], path: Path) -> None:
         file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"accuracy": mean(values), "accuracy_std": stdev(values)}
+def _spread(names: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    figures = {name: [one[name] for one in scores] for name in names if all(name in one for one in scores)}
+    spread = {name: {name: mean(values), f"{name}_std": stdev(values)} for name, values in figures.items()}
+    return {name: value for both in spread.values() for name, value in both.items()}

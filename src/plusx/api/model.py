@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.evaluate.scores import evaluate
 from plusx.predict.dense import segment_stream
+from plusx.predict.embed import Embedded, embed_stream, without_answer
 from plusx.predict.stream import Input, predict_stream
 from plusx.tasks import task_from_json
 
@@ -42,8 +43,8 @@ class Model:
         return self.archive.manifest.classes
 
     def predict(self, inputs: One | Iterable[One], top: int = 5, *, tta: str = "none") -> list[dict[str, Any]]:
-        """One answer an input, in order: `path`, `label`, `probability`, `top`, `error`, and `labels` where it may
-        have several, which `label` then joins by `|`.
+        """One answer an input, in order: `path`, `error`, and between them what the model's task answers (the `answers`
+        of `plusx.tasks`): mostly `label`, `probability` and `top`.
 
         Args:
             inputs: one or many of: a path, a file's bytes (a text's in UTF-8), uint8 pixels `(height, width[,
@@ -57,9 +58,28 @@ class Model:
             WrongUse: no such views, or the model's examples are no pictures.
         """
         engine = with_views(self.engine, self.archive, tta)
-        many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
-        sources = (str(source) if isinstance(source, Path) else source for source in many)
-        return list(predict_stream(self.archive, engine, sources, top))
+        return list(predict_stream(self.archive, engine, _many(inputs), top))
+
+    def embed(self, inputs: One | Iterable[One]) -> np.ndarray:
+        """What the model knows of each input just before its answer: `(count, width)`, float32.
+
+        Args:
+            inputs: as for `predict`.
+
+        Raises:
+            PlusxError: an input cannot be read, or the network has no vector for a whole example.
+        """
+        rows = list(self.embedded(_many(inputs)))
+        for number, row in enumerate(rows):
+            if row.error is not None:
+                raise PlusxError(f"{row.path or f'input {number}'}: {row.error}")
+        return np.stack([row.embedding for row in rows if row.embedding is not None])
+
+    def embedded(self, inputs: Iterable[Input]) -> Iterator[Embedded]:
+        """A vector, or why there is none, for each input, in order."""
+        archive = without_answer(self.archive)
+        engine = self.engine if archive is self.archive else ENGINES[self.engine.name](archive)
+        return embed_stream(archive, engine, inputs)
 
     def masks(self, inputs: One | Iterable[One]) -> list[np.ndarray]:
         """Of a model of pictures with masks: each input's mask `(height, width)`, uint8, as large as the picture.
@@ -92,7 +112,7 @@ class Model:
         `split`; with test-time views, their name as `tta`.
 
         Args:
-            data: as for `train`; classes are matched by name.
+            data: as for `train`; classes are matched by name, but by a model of the task `embed`, which takes any.
             split: `train`, `val` or `test`; by default the last of test, val, train that there is.
             data_dir: where a known set's files are.
             cache: keep decoded pictures for the next time.
@@ -106,11 +126,12 @@ class Model:
         engine = with_views(self.engine, self.archive, tta)
         manifest = self.archive.manifest
         spec = spec_from_json(manifest.preprocessing)
+        task = task_from_json(manifest.task)
         dataset = read_dataset(
             data,
             data_dir=data_dir,
-            classes=self.classes,
-            task=task_from_json(manifest.task).name,
+            classes=None if task.OPEN else self.classes,
+            task=task.name,
             modality="auto" if isinstance(spec, ArraySpec) else spec.modality,
         )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
@@ -119,6 +140,11 @@ class Model:
         reasons = [skipped._asdict() for skipped in prepared.skipped]
         viewed = {} if tta == "none" else {"tta": tta}
         return {"split": split, **viewed, **scores, "skipped_because": reasons}
+
+
+def _many(inputs: One | Iterable[One]) -> Iterator[Input]:
+    many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
+    return (str(source) if isinstance(source, Path) else source for source in many)
 
 
 def load(path: str | Path, engine: str = "torch") -> Model:

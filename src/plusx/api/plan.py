@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from plusx.api.start import as_in, check_start, facts_as_in
+from plusx.api.suit import check_losses, suited
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
 from plusx.archive.card import Card
@@ -42,6 +43,7 @@ class Plan:
         data: a folder, CSV or Parquet file, shards, or a known name, as `plusx.data.samples.read_dataset` takes it.
         data_dir: where a known set's files are.
         modality: which of several kinds of files to read; `auto`: the one that most files have.
+        task: what to ask of the examples, a name in `plusx.tasks.TASKS`; `auto`: what they say themselves.
         model: a network of the zoo, or `auto`.
         recipe: a recipe's name, or `module:function`; `auto` is the modality's, and `fine_tune` where pictures have a
             start.
@@ -66,6 +68,7 @@ class Plan:
     data: str | Path
     data_dir: str | Path | None = None
     modality: str = "auto"
+    task: str = "auto"
     model: str = "auto"
     recipe: str = "auto"
     start: str | Path | None = None
@@ -82,6 +85,11 @@ class Plan:
     contact: str = ""
     cache: bool = True
     checkpoint_every_s: float | None = None
+
+    @property
+    def asked(self) -> str | None:
+        """The task that was asked for; None: the examples say it."""
+        return None if self.task == "auto" else self.task
 
     @property
     def seed(self) -> int:
@@ -149,6 +157,9 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     plan = Plan(**choices)
     if plan.model != "auto" and plan.model not in ZOO:
         raise WrongUse(f"--model {plan.model}: no such network{nearest(plan.model, list(ZOO))}; see plusx models")
+    if plan.task not in ("auto", *TASKS):
+        hint = nearest(plan.task, list(TASKS))
+        raise WrongUse(f"--task {plan.task}: no such task{hint}; it must be auto or one of {', '.join(TASKS)}")
     # Found wrong now, and not when the model is stored.
     _ = plan.card
     return plan
@@ -163,8 +174,9 @@ def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: A
         PlusxError: no example can be read.
     """
     facts, name = _facts(samples, start), _recipe_name(plan, samples, start)
-    recipe = _settled(plan, start, recipe_for(name, facts, MODALITIES[samples.modality].many))
-    recipe = _with_head(recipe, samples)
+    recipe = recipe_for(name, facts, MODALITIES[samples.modality].many)
+    recipe = _with_head(_settled(plan, start, recipe if plan.recipe != "auto" else suited(recipe, samples)), samples)
+    check_losses(recipe, samples)
     if plan.teacher is not None and teacher is not None:
         check_teacher(teacher, plan.teacher, recipe, samples)
     return recipe
@@ -183,7 +195,10 @@ def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> 
         raise WrongUse("--budget: what a teacher costs is not measured; give --epochs")
     automatic = automatic_for(samples.modality, samples.task)
     if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
-        return [_with_head(_settled(plan, None, recipe), samples) for recipe in automatic.ladder(_facts(samples, None))]
+        ladder = automatic.ladder(_facts(samples, None))
+        recipes = [_with_head(_settled(plan, None, suited(recipe, samples)), samples) for recipe in ladder]
+        check_losses(recipes[0], samples)
+        return recipes
     return [resolve(plan, samples, start)]
 
 

@@ -38,6 +38,8 @@ def check_teacher(teacher: Archive, named: str | Path, recipe: Recipe, samples: 
         WrongUse: it has other classes, another task, or examples of another kind or size.
     """
     manifest = teacher.manifest
+    if not task_for(samples).CLASSES:
+        raise WrongUse(f"--teacher {named}: it teaches by its classes' scores, and these examples ask for none")
     if manifest.task != task_for(samples).model_dump(mode="json"):
         raise WrongUse(f"--teacher {named}: its task is {manifest.task['name']}, that of these examples another one")
     if other := sorted(set(manifest.classes) ^ set(samples.classes)):

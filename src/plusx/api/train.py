@@ -26,8 +26,8 @@ from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
-from plusx.evaluate.scores import evaluate
-from plusx.tasks import task_for
+from plusx.evaluate.scores import all_outputs, evaluate
+from plusx.tasks import task_for, task_from_json
 from plusx.training.busy import busy_note
 from plusx.training.distributed import World, joined
 from plusx.training.launched import launch, may_restart, restarts
@@ -256,8 +256,18 @@ def _store(
         "metrics": job.run.read_metrics()[-1],
     }
     built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, card)
-    archive = store_archive(built, job.run.model)
+    archive = store_archive(_calibrated(built, job.val), job.run.model)
     duration_s = time.monotonic() - began
     engine = TorchEngine(archive)
     scores = {split: evaluate(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
     return {"duration_s": duration_s, "test": None, **scores}
+
+
+def _calibrated(archive: Archive, val: Prepared) -> Archive:
+    """The archive with what its task learns from the trained network's outputs for the validation examples."""
+    task = task_from_json(archive.manifest.task)
+    if not task.CALIBRATES:
+        return archive
+    calibrated = task.calibrated(all_outputs(TorchEngine(archive), val), val.targets)
+    manifest = archive.manifest.model_copy(update={"task": calibrated.model_dump(mode="json")})
+    return replace(archive, manifest=manifest)

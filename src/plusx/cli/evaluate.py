@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,14 @@ SHARES = {
     "f1_micro": "F1, micro",
     "f1_macro": "F1, macro",
     "mean_average_precision": "average precision",
+    "knn5": "5 nearest, vote",
+    "recall5": "recall at 5",
+    "recall10": "recall at 10",
+    "coverage": "in their intervals",
 }
+NUMBERS = {"mae": "mean abs. error", "rmse": "RMS error", "r2": "R²", "width": "interval width", "loss": "loss"}
+
+CLASS_FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def evaluate(
@@ -54,9 +61,27 @@ def evaluate(
     for name, words in SHARES.items():
         if name in scores:
             print(f"{words:<18} {percent(scores[name])}")
-    print(f"{'loss':<18} {scores['loss']:.4f}")
-    worst = sorted((row for row in scores["per_class"] if row["count"]), key=lambda row: row["f1"])[:WORST_SHOWN]
-    print(f"\n{'class (worst F1 first)':<24} {'count':>7} {'precision':>10} {'recall':>10} {'F1':>10}")
-    for row in worst:
-        figures = " ".join(f"{percent(row[name]):>10}" for name in ("precision", "recall", "f1"))
+    for name, words in NUMBERS.items():
+        if name in scores:
+            print(f"{words:<18} {scores[name]:.4f}")
+    if "per_class" in scores:
+        _show_classes([row for row in scores["per_class"] if row["count"]])
+    if len(scores.get("per_target", ())) > 1:
+        _show_targets(scores["per_target"])
+
+
+def _show_classes(rows: list[dict[str, Any]]) -> None:
+    """A table of the worst classes, by the last figure that each has of precision, recall and F1."""
+    names = [name for name in CLASS_FIGURES if name in rows[0]]
+    print(f"\n{f'class (worst {CLASS_FIGURES[names[-1]]} first)':<24} {'count':>7}", end="")
+    print("".join(f" {CLASS_FIGURES[name]:>10}" for name in names))
+    for row in sorted(rows, key=lambda row: row[names[-1]])[:WORST_SHOWN]:
+        figures = " ".join(f"{percent(row[name]):>10}" for name in names)
         print(f"{row['label']:<24} {row['count']:>7,} {figures}")
+
+
+def _show_targets(rows: list[dict[str, Any]]) -> None:
+    names = [name for name in rows[0] if name != "label"]
+    print(f"\n{'target':<24}" + "".join(f" {name:>10}" for name in names))
+    for row in rows:
+        print(f"{row['label']:<24}" + "".join(f" {row[name]:>10.4g}" for name in names))

@@ -19,6 +19,7 @@ def info(
 ) -> None:
     """Show what is in a model file."""
     from plusx.archive import read_manifest
+    from plusx.tasks import TASKS
 
     manifest = read_manifest(model)
     if json:
@@ -39,8 +40,10 @@ def info(
         return
     classes = ", ".join(manifest.classes[:CLASSES_SHOWN])
     more = len(manifest.classes) - CLASSES_SHOWN
+    kind = TASKS.get(str(manifest.task.get("name")))
+    outputs = kind.OUTPUTS if kind else "classes"
     print(
-        f"task           {manifest.task['name']}, {len(manifest.classes)} classes: {classes}"
+        f"task           {manifest.task['name']}, {len(manifest.classes)} {outputs}: {classes}"
         + (f", and {more} more" if more > 0 else "")
     )
     # What is 0, false or null is a part that the network does not have.
@@ -50,7 +53,9 @@ def info(
         print(f"card           {manifest.card}")
     metrics: Any = manifest.provenance.get("metrics")
     if isinstance(metrics, dict) and isinstance(metrics.get("val_accuracy"), float):
-        print(f"validation     {percent(metrics['val_accuracy'])} right after epoch {metrics['epoch']}")
+        measure, value = metrics.get("measure", "accuracy"), metrics["val_accuracy"]
+        words = f"{percent(value)} right" if measure == "accuracy" else f"{measure} {value:.3f}"
+        print(f"validation     {words} after epoch {metrics['epoch']}")
     data = manifest.provenance.get("data")
     if isinstance(data, dict):
         print(f"trained on     {data['origin']}: {data['train']:,} examples, {data['val']:,} for validation")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
+from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
 from plusx.cli.info import info
 from plusx.cli.listen import listen
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, listen, pack, models, info):
+for command in (train, evaluate, predict, embed, listen, pack, models, info):
     app.command()(command)
 
 

@@ -40,7 +40,7 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Answer for files: name what is in them, or whatever else the model was trained for."""
+    """Answer for examples what the model was trained for: name what is in them, or say their numbers."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
     from plusx.predict.dense import segment_stream
@@ -74,10 +74,10 @@ def predict(
     if json:
         rows = list(counted)
         if out is not None:
-            write_rows(rows, out, task.ANSWER)
+            write_rows(rows, out, task.parts)
         print_json({"predictions": rows, **({} if tta == "none" else {"tta": tta}), **shown_card(card)})
     elif out is not None:
-        write_rows(counted, out, task.ANSWER)
+        write_rows(counted, out, task.parts)
         say(f"{counted.rows:,} answers in {out}, {counted.errors:,} of them errors")
     else:
         for row in counted:

@@ -57,7 +57,7 @@ class Bars:
 
     def stepped(self, step: Step) -> None:
         speed = f"{step.samples_per_s:,.0f} examples/s"
-        figures = f"epoch {step.epoch:.1f}  loss {step.loss:.3f}  {percent(step.accuracy)}  {speed}"
+        figures = f"epoch {step.epoch:.1f}  loss {step.loss:.3f}  {_share(step.measure, step.accuracy)}  {speed}"
         self._show("training", step.step, step.steps, figures)
 
     def finished_epoch(self, epoch: Epoch, epochs: float) -> None:
@@ -75,8 +75,13 @@ def epoch_line(epoch: Epoch, epochs: float) -> str:
     >>> epoch_line(Epoch(1, 90, 0.1, 0.9, 0.75, 0.5, 0.875, 5000.0, 3.0), epochs=3)
     'epoch 1/3  train loss 0.900, 75.00 %  val loss 0.500, 87.50 %  5,000 examples/s  3.0 s'
     """
+    train, val = (_share(epoch.measure, share) for share in (epoch.train_accuracy, epoch.val_accuracy))
     return (
-        f"epoch {epoch.epoch:g}/{epochs:g}  train loss {epoch.train_loss:.3f}, {percent(epoch.train_accuracy)}  "
-        f"val loss {epoch.val_loss:.3f}, {percent(epoch.val_accuracy)}  "
+        f"epoch {epoch.epoch:g}/{epochs:g}  train loss {epoch.train_loss:.3f}, {train}  "
+        f"val loss {epoch.val_loss:.3f}, {val}  "
         f"{epoch.samples_per_s:,.0f} examples/s  {epoch.elapsed_s:.1f} s"
     )
+
+
+def _share(measure: str, share: float) -> str:
+    return percent(share) if measure == "accuracy" else f"{measure} {share:.3f}"

@@ -15,16 +15,20 @@ from plusx.words import percent
 if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated
     from plusx.api.train import Trained
+    from plusx.tasks import Task
 
 
 def train(
     data: Annotated[
         str,
         typer.Argument(
-            help="A folder of class folders; a CSV, Parquet or JSONL file (path or text, label and perhaps split); "
-            "shards; or digits, mnist, ag-news, ..."
+            help="A folder of class folders; a CSV, Parquet or JSONL file (path or text, and label, target or mask; "
+            "perhaps split); shards; or digits, mnist, ag-news, ..."
         ),
     ],
+    task: Annotated[
+        str, typer.Option(help="What to ask: classify, multilabel, regress or embed; auto: what the examples say.")
+    ] = "auto",
     model: Annotated[str, typer.Option(help="A network of `plusx models`, or auto.")] = "auto",
     recipe: Annotated[
         str, typer.Option(help="images, fine_tune, cifar, ..., or your own as module:function.", show_default=False)
@@ -117,6 +121,7 @@ def train(
             out=out,
             resume=resume,
             watcher=watcher,
+            task=task,
             model=model,
             recipe=recipe,
             start=from_,
@@ -143,20 +148,33 @@ def train(
 
 
 def _say_run(trained: Trained) -> None:
-    say(f"val:   {percent(trained.val['accuracy'])} of {trained.val['count']:,} right")
+    task = _task(trained)
+    say(f"val:   {task.verdict(trained.val)}")
     if trained.test:
-        say(f"test:  {percent(trained.test['accuracy'])} of {trained.test['count']:,} right")
+        say(f"test:  {task.verdict(trained.test)}")
     say(f"model: {trained.model}, after {trained.duration_s:.1f} s")
 
 
 def _say_folds(done: CrossValidated) -> None:
     for words, scores in (("val: ", done.val), ("test:", done.test)):
         if scores:
-            of_all = f"{percent(scores['accuracy'])} ± {percent(scores['accuracy_std'])}"
+            of_all = ", ".join(_spread_words(name, scores) for name in done.judged_by if name in scores)
             say(f"{words}  {of_all}, mean and standard deviation of {len(done.folds)} folds")
-    right = f"{percent(done.out_of_fold['accuracy'])} of {done.out_of_fold['count']:,} right"
-    say(f"each by the network that never saw it: {right}")
+    say(f"each by the network that never saw it: {_task(done.folds[0]).verdict(done.out_of_fold)}")
     say(f"runs:  {done.run}, after {done.duration_s:.1f} s")
+
+
+def _spread_words(name: str, scores: dict[str, float]) -> str:
+    if name == "accuracy":
+        return f"{percent(scores[name])} ± {percent(scores[f'{name}_std'])}"
+    return f"{name} {scores[name]:.4g} ± {scores[f'{name}_std']:.2g}"
+
+
+def _task(trained: Trained) -> Task:
+    from plusx.archive import read_manifest
+    from plusx.tasks import task_from_json
+
+    return task_from_json(read_manifest(trained.model).task)
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

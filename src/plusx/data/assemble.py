@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,38 @@ class Row(NamedTuple):
     split: str
     path: str
     labels: tuple[str, ...]
+
+
+class Measured(NamedTuple):
+    """One example: its split, its file, and its numbers."""
+
+    split: str
+    path: str
+    labels: tuple[float, ...]
+
+
+Listed = TypeVar("Listed", Row, Measured)
+
+
+def assemble_numbers(rows: Sequence[Measured], names: tuple[str, ...], origin: str, *, modality: str) -> DataSet:
+    """Rows of numbers in their canonical order, as `assemble` has it; `names` are the numbers'.
+
+    Raises:
+        WrongUse: two numbers have one name.
+    """
+    if len(set(names)) < len(names):
+        raise WrongUse(f"{origin}: two targets are called {max(names, key=names.count)}; rename one")
+    rows = in_order(rows)
+
+    def samples(split: str) -> Samples | None:
+        those = [row for row in rows if row.split == split]
+        if not those:
+            return None
+        targets = np.array([row.labels for row in those], np.float32)
+        return Samples(FileSource(row.path for row in those), targets, names, modality, "regress")
+
+    train, val, test = (samples(split) for split in SPLITS)
+    return DataSet(train, val, test, names, origin)
 
 
 def assemble(
@@ -43,11 +75,11 @@ def classes_of(labels: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(sorted({label for own in labels for label in own}, key=lambda name: (natural(name), name)))
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
+def in_order(rows: Sequence[Listed]) -> list[Listed]:
     """Rows by their files' names, then their folders: a folder and a listing of it are the same table."""
     folder_keys: dict[str, tuple] = {}
 
-    def key(row: Row) -> tuple:
+    def key(row: Listed) -> tuple:
         folder, name = os.path.split(row.path)
         if folder not in folder_keys:
             folder_keys[folder] = natural(folder)

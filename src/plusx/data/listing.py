@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from plusx.data.assemble import Row, assemble, classes_of, split_named, targets_of
+from plusx.data.assemble import Measured, Row, assemble, assemble_numbers, classes_of, split_named, targets_of
 from plusx.data.mask_layouts import Paired, classes_beside, masked_samples
 from plusx.data.masks import Codes
 from plusx.data.modalities import commonest
+from plusx.data.numbers import TARGET, numbers_in, target_columns, target_names
 from plusx.data.rows import Table, read_table
 from plusx.data.sources import SPLITS, DataSet, Samples
 from plusx.data.text_source import TextSource
@@ -24,16 +25,19 @@ def read_listing(path: Path, multilabel: bool = False, modality: str = "auto") -
 
     Relative paths count from the file's folder. Without `split` all is train. Other columns are not read. A `|` in
     any label makes the file one of several labels an example, separated by `|`; an empty label then means none of
-    them. `multilabel` reads a file so that has no `|`. The modality is that of most files, by their endings.
+    them. `multilabel` reads a file so that has no `|`. A column `target`, or several `target_NAME`, hold numbers. The
+    modality is that of most files, by their endings.
 
     Raises:
-        WrongUse: a column is missing, or a row has no path, no label, a label twice, or an unknown split.
+        WrongUse: a column is missing, or a row has no path, no label, a label twice, no finite number, or an unknown
+            split.
     """
-    table = read_table(path, COLUMNS)
+    table = read_table(path, lambda name: name in COLUMNS or bool(target_columns([name])))
+    named = {*table.columns, *([TARGET] if target_columns(table.columns) else [])}
     for needed, read in KINDS.items():
-        if set(needed) <= set(table.columns):
+        if set(needed) <= named:
             return read(path, table, multilabel, modality)
-    missing = next(column for column in ("path", "label") if column not in table.columns)
+    missing = "path" if "path" not in table.columns else "label' or 'target"
     raise WrongUse(f"{path}: no column {missing!r} among {', '.join(table.columns) or 'none'}; add it")
 
 
@@ -44,15 +48,28 @@ def labelled_files(path: Path, table: Table, multilabel: bool, modality: str) ->
     base = os.path.abspath(path.parent)
     rows: list[Row] = []
     for place, values in lines:
-        where, file = f"{path}: {place}", values["path"]
-        if not file.strip():
-            raise WrongUse(f"{where}: no path; fill it in or remove it")
+        where = f"{path}: {place}"
+        file = full_path(values["path"], base, where)
         labels = labels_in(values["label"], where, multilabel)
-        full = os.path.normpath(os.path.join(base, file))
-        rows.append(Row(split_named(values.get("split", "train"), where), full, labels))
+        rows.append(Row(split_named(values.get("split", "train"), where), file, labels))
     check_files(path, [row.path for row in rows])
     chosen = commonest(row.path for row in rows) if modality == "auto" else modality
     return assemble(rows, str(path), modality=chosen, multilabel=multilabel)
+
+
+def measured_files(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
+    """Files with their numbers: `path,target[,split]`, or a column `target_NAME` for each of several numbers."""
+    columns = target_columns(table.columns)
+    base = os.path.abspath(path.parent)
+    rows: list[Measured] = []
+    for place, values in table.rows:
+        where = f"{path}: {place}"
+        file = full_path(values["path"], base, where)
+        numbers = numbers_in(values, columns, where)
+        rows.append(Measured(split_named(values.get("split", "train"), where), file, numbers))
+    check_files(path, [row.path for row in rows])
+    chosen = commonest(row.path for row in rows) if modality == "auto" else modality
+    return assemble_numbers(rows, target_names(columns), str(path), modality=chosen)
 
 
 def masked_pictures(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
@@ -95,6 +112,17 @@ def labelled_texts(path: Path, table: Table, multilabel: bool, modality: str) ->
     return DataSet(parts["train"], parts["val"], parts["test"], classes, str(path))
 
 
+def full_path(file: str, base: str, where: str) -> str:
+    """A listed file's path, from the folder `base` where it is relative.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    if not file.strip():
+        raise WrongUse(f"{where}: no path; fill it in or remove it")
+    return os.path.normpath(os.path.join(base, file))
+
+
 def labels_in(text: str, where: str, multilabel: bool) -> tuple[str, ...]:
     """The labels of a row, separated by `|`.
 
@@ -128,5 +156,6 @@ KINDS: dict[tuple[str, ...], Callable[[Path, Table, bool, str], DataSet]] = {
     ("path", "mask"): masked_pictures,
     ("path", "label"): labelled_files,
     ("text", "label"): labelled_texts,
+    ("path", TARGET): measured_files,
 }
-"""Which columns make which kind of list: the first whose columns are all there."""
+"""Which columns make which kind of list: the first whose columns are all there; `target_NAME` is a `target`, too."""

@@ -63,9 +63,12 @@ def write_shards(
     examples are left out and listed in the folder's `skipped.csv`. `on_progress` gets (split, done, count).
 
     Raises:
-        WrongUse: there is something at `out`, or it is an address.
+        WrongUse: there is something at `out`, or it is an address; or the examples have no labels.
         PlusxError: the folder cannot be written, or no example of a split can be used.
     """
+    task = dataset.any_split().task
+    if task not in ("classify", "multilabel"):
+        raise WrongUse(f"{dataset.origin}: shards hold labels, not what the task {task} asks for; train on it as it is")
     if is_address(out):
         raise WrongUse(f"--out {out}: shards are packed into a local folder; copy it there afterwards")
     out = Path(out)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -32,8 +32,9 @@ class Table(NamedTuple):
     rows: Iterator[TextRow]
 
 
-def read_table(path: Path, wanted: Sequence[str]) -> Table:
-    """The columns of a file (.csv in UTF-8, .parquet, .jsonl), and its rows' values in those that are `wanted`.
+def read_table(path: Path, wanted: Callable[[str], bool]) -> Table:
+    """The columns of a file (.csv in UTF-8, .parquet, .jsonl), and its rows' values in at least those that are
+    `wanted`.
 
     Raises:
         WrongUse: it is not what its ending says; while rows are read, too.
@@ -132,13 +133,13 @@ def _object(path: Path, number: int, line: str) -> dict[str, str]:
     return {name: _text(value) for name, value in values.items()}
 
 
-def _parquet(path: Path, wanted: Sequence[str]) -> Table:
+def _parquet(path: Path, wanted: Callable[[str], bool]) -> Table:
     try:
         with pq.ParquetFile(path) as file:
             names = tuple(file.schema_arrow.names)
     except pa.ArrowInvalid as error:
         raise WrongUse(f"{path}: not a Parquet file ({' '.join(str(error).split())[:120]})") from error
-    return Table(names, _parquet_rows(path, [name for name in wanted if name in names]))
+    return Table(names, _parquet_rows(path, [name for name in names if wanted(name)]))
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[TextRow]:

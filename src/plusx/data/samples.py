@@ -1,6 +1,7 @@
 """From what a person calls their data to one table of examples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from plusx.data.folders import read_folder
@@ -44,13 +45,13 @@ def read_dataset(
 
     `data_dir` holds a known set's files. `classes` are a trained model's: targets then count in them, matched
     by name, in whatever order the set has them and even if it lacks some. The order of examples depends only
-    on the files' names, so that a folder and a listing of it give the same table. `task` is what the model was
-    trained for: if it names several labels an example, one class an example is read as its only label. `modality` is
+    on the files' names, so that a folder and a listing of it give the same table. `task` is what is asked of the
+    examples: where it is several labels each, one class an example is read as its only label. `modality` is
     which of several kinds of files to read; auto: the one that most files have.
 
     Raises:
         WrongUse: nothing is there, it cannot be read as examples, it has but one class, or it has classes
-            that the model does not know, or several labels an example for a model of one.
+            that the model does not know, or does not say what the task asks for.
 
     >>> read_dataset("digits").split("test").classes
     ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
@@ -58,18 +59,31 @@ def read_dataset(
     if modality not in ("auto", *MODALITIES):
         raise WrongUse(f"--modality {modality}: it must be auto or one of {', '.join(MODALITIES)}")
     dataset = data if isinstance(data, DataSet) else _read(data, data_dir, task == "multilabel", modality)
-    if task == "multilabel":
-        dataset = dataset.as_multilabel()
-    if task == "classify" and dataset.multilabel:
-        raise WrongUse(f"{dataset.origin}: several labels an example, but the model names one; leave one in each row")
-    found = dataset.any_split().task
-    if task is not None and found != task:
-        raise WrongUse(f"{dataset.origin}: it is for the task {found}, the model is for {task}; give another set")
+    if task is not None:
+        dataset = asked_for(dataset, task)
     if classes is not None:
         return dataset.with_classes(tuple(classes))
-    if len(dataset.classes) < 2:
+    if len(dataset.classes) < 2 and not dataset.any_split().measured:
         raise WrongUse(f"{dataset.origin}: only one class, {''.join(dataset.classes)!r}; there must be two or more")
     return dataset
+
+
+def asked_for(dataset: DataSet, task: str) -> DataSet:
+    """The same examples for another task, where each says enough for it.
+
+    Raises:
+        WrongUse: it does not; the line says what they are for.
+    """
+    found = dataset.any_split().task
+    if task == found:
+        return dataset
+    if (found, task) == ("classify", "multilabel"):
+        return dataset.as_multilabel()
+    if (found, task) == ("classify", "embed"):
+        return dataset.with_each(lambda samples: replace(samples, task=task))
+    if (found, task) == ("multilabel", "classify"):
+        raise WrongUse(f"{dataset.origin}: several labels an example, but the model names one; leave one in each row")
+    raise WrongUse(f"{dataset.origin}: its examples are for the task {found}, not for {task}; give another set")
 
 
 def _read(data: str | Path, data_dir: Path | None, multilabel: bool, modality: str) -> DataSet:

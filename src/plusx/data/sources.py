@@ -11,13 +11,14 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from plusx.data.image import BadSample
 from plusx.errors import WrongUse
+from plusx.words import numbers
 
 Indices = Int64[np.ndarray, " count"]
-Targets = Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"]
+Targets = Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"] | Float32[np.ndarray, "count targets"]
 SPLITS = ("train", "val", "test")
 MAX_FILE_BYTES = 1 << 30
 
@@ -176,7 +177,9 @@ class Samples:
         return replace(self, source=self.source.take(indices), targets=self.targets[indices])
 
     def counts(self) -> Int64[np.ndarray, " classes"]:
-        """How many examples each class has; one with several labels counts for each."""
+        """How many examples each class has; one with several labels, or numbers, counts for each."""
+        if self.measured:
+            return np.full(len(self.classes), len(self))
         if self.multilabel:
             return self.targets.sum(axis=0, dtype=np.int64)
         return np.bincount(self.targets, minlength=len(self.classes))
@@ -186,9 +189,16 @@ class Samples:
         """Whether an example may have several labels, or none."""
         return self.task == "multilabel"
 
+    @property
+    def measured(self) -> bool:
+        """Whether an example has numbers, one for each of `classes`, which then are the numbers' names."""
+        return self.task == "regress"
+
     def label(self, index: int) -> str:
-        """An example's class as text; several labels are joined by `|`, in the order of the classes; of pictures with
-        masks, which say it of each pixel, nothing."""
+        """An example's class as text; several labels are joined by `|`, in the order of the classes. Or its numbers; of
+        pictures with masks, which say it of each pixel, nothing."""
+        if self.measured:
+            return numbers(self.targets[index].tolist(), self.classes)
         if self.multilabel:
             return "|".join(self.classes[place] for place in np.flatnonzero(self.targets[index]))
         return "" if self.task == "segment" else self.classes[self.targets[index]]
@@ -237,7 +247,7 @@ class DataSet:
             targets[np.arange(len(samples)), samples.targets] = 1
             return replace(samples, targets=targets, task="multilabel")
 
-        return self._with_each(spread)
+        return self.with_each(spread)
 
     def with_classes(self, classes: tuple[str, ...]) -> "DataSet":
         """The same examples with targets that count in `classes`, matched by name; some may have no examples.
@@ -245,6 +255,8 @@ class DataSet:
         Raises:
             WrongUse: the set has classes that are not in `classes`; the line names them.
         """
+        if self.any_split().measured:
+            return self._with_numbers(classes)
         unknown = [name for name in self.classes if name not in set(classes)]
         if unknown:
             shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
@@ -262,9 +274,18 @@ class DataSet:
             targets[:, new_target] = samples.targets
             return replace(samples, targets=targets, classes=classes)
 
-        return replace(self._with_each(matched), classes=classes)
+        return replace(self.with_each(matched), classes=classes)
 
-    def _with_each(self, change: Callable[[Samples], Samples]) -> "DataSet":
+    def _with_numbers(self, names: tuple[str, ...]) -> "DataSet":
+        missing = [name for name in names if name not in self.classes]
+        if missing:
+            raise WrongUse(f"{self.origin}: the model says {missing[0]}, which these examples lack; add its column")
+        places = [self.classes.index(name) for name in names]
+        chosen = self.with_each(lambda one: replace(one, targets=one.targets[:, places], classes=names))
+        return replace(chosen, classes=names)
+
+    def with_each(self, change: Callable[[Samples], Samples]) -> "DataSet":
+        """The set with every split changed."""
         there = {split: change(samples) for split in SPLITS if (samples := getattr(self, split)) is not None}
         return replace(self, **there)
 

@@ -54,7 +54,7 @@ def folds(samples: Samples, k: int, seed: int) -> list[Indices]:
         fold = _dealt(labels, np.tile(labels.sum(axis=0) / k, (k, 1)), np.full(k, len(labels) / k), seed)
     else:
         shuffled = np.random.default_rng(seed % 2**64).permutation(len(samples))
-        classes = samples.targets if samples.task == "classify" else np.zeros(len(samples), np.int64)
+        classes = samples.targets if samples.targets.ndim == 1 else np.zeros(len(samples), np.int64)
         by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
         fold = np.empty(len(samples), np.int64)
         fold[by_class] = np.arange(len(samples)) % k
@@ -89,7 +89,7 @@ def _held_out_labels(targets: UInt8[np.ndarray, "count classes"], fraction: floa
     return _dealt(labels, np.stack([counts - held, held]), sizes, seed) == 1
 
 
-_HELD_OUT = {"classify": _held_out, "multilabel": _held_out_labels}
+_HELD_OUT = {"classify": _held_out, "embed": _held_out, "multilabel": _held_out_labels}
 
 
 def _with_none(targets: UInt8[np.ndarray, "count classes"]) -> UInt8[np.ndarray, "count labels"]:

@@ -33,11 +33,11 @@ def check_description(archive: Archive) -> None:
     where, manifest, golden = archive.path or "the model", archive.manifest, archive.golden
     try:
         spec, task = spec_from_json(manifest.preprocessing), task_from_json(manifest.task)
+        wanted = task.stored_options(manifest.classes)
     except PlusxError as error:
         raise PlusxError(f"{where}: {error}") from None
-    wanted = task.network_options(manifest.classes)
     if any(manifest.network.get(name) != value for name, value in wanted.items()):
-        raise PlusxError(f"{where}: its network has not one output for each of {len(manifest.classes)} classes")
+        raise PlusxError(f"{where}: its network has not one output for each of {len(manifest.classes)} {task.OUTPUTS}")
     if task.HEADS and manifest.network.get("head") not in task.HEADS:
         raise PlusxError(f"{where}: its network does not answer every place, as its task asks")
     if golden.inputs.shape[1:] != spec.shape or golden.inputs.dtype != spec.dtype:

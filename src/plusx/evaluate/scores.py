@@ -27,7 +27,7 @@ def evaluate(archive: Archive, engine: Engine, prepared: Prepared) -> dict[str, 
     if len(prepared) == 0:
         raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
     task = task_from_json(archive.manifest.task)
-    scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), archive.manifest.classes)
+    scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), prepared.classes)
     return {**scores, "skipped": len(prepared.skipped)}
 
 

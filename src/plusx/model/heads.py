@@ -4,12 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from plusx.model.layers import Layers
 from plusx.model.shortcuts import chain
+
+
+class ValuesAndWidths(nn.Module):
+    """Two linear layers beside one another; what the second one learns changes nothing before it.
+
+    So values are as good as without widths (Stirn et al., "Faithful heteroscedastic regression", arXiv 2212.09184).
+    """
+
+    def __init__(self, channels: int, count: int):
+        super().__init__()
+        self.value = nn.Linear(channels, count)
+        self.width = nn.Linear(channels, count)
+
+    def forward(self, x: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch outputs"]:
+        return torch.cat([self.value(x), self.width(x.detach())], dim=1)
+
+
+class Unit(nn.Module):
+    """Vectors' directions.
+
+    >>> Unit()(torch.tensor([[3.0, 4.0]])).tolist() == torch.tensor([[0.6, 0.8]]).tolist()
+    True
+    """
+
+    def forward(self, x: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
+        return F.normalize(x, dim=1)
+
+
+class Prototypes(nn.Module):
+    """A direction for each class, and the cosines of vectors of length 1 to them."""
+
+    def __init__(self, channels: int, num_classes: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_classes, channels))
+
+    def forward(self, x: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch classes"]:
+        return F.linear(x, F.normalize(self.weight, dim=1))
+
 
 _POOL = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
 K, HIDDEN = 8, 2048
@@ -94,6 +133,21 @@ def pool(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module
     return {"pool": _POOL[layers.dims](1), "flatten": nn.Flatten()}
 
 
+def numbers(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
+    """The mean over all positions, then each number's value and width: `(batch, 2 * num_classes)`."""
+    return {**pool(layers, channels, num_classes), "numbers": ValuesAndWidths(channels, num_classes)}
+
+
+def embed(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
+    """The mean over all positions, one linear layer, and its direction: `(batch, channels)`, each of length 1."""
+    return {**pool(layers, channels, num_classes), "embedding": nn.Linear(channels, channels), "unit": Unit()}
+
+
+def cosine(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
+    """`embed`, then the cosines to a prototype of each class: `(batch, num_classes)`."""
+    return {**embed(layers, channels, num_classes), "prototypes": Prototypes(channels, num_classes)}
+
+
 def none(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
     """Nothing: the last stage's map, `(batch, channels, *space)`."""
     return {}
@@ -102,6 +156,9 @@ def none(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module
 HEADS: dict[str, Callable[[Layers, int, int], dict[str, nn.Module]]] = {
     "linear": linear,
     "pool": pool,
+    "numbers": numbers,
+    "embed": embed,
+    "cosine": cosine,
     "none": none,
 }
 

@@ -34,12 +34,14 @@ class ResNetSpec(BaseModel):
     num_filters: PositiveInt | tuple[PositiveInt, ...] = Field(
         default=64, description="the first stage's width, doubled at each further stage; or every stage's"
     )
-    num_classes: PositiveInt = Field(default=10, description="outputs of the linear head")
+    num_classes: PositiveInt = Field(
+        default=10, description="outputs of the linear head; numbers of `numbers`; classes of `cosine`"
+    )
     block: Literal["basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide"] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
     stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "bytes", "bytes_small", "none"] = "cifar"
     neck: Literal["none", "largest", "vdcnn"] = Field(default="none", description="between the last stage and the head")
-    head: Literal["linear", "pool", "none", "unet", "fcn", "deeplab"] = "linear"
+    head: Literal["linear", "pool", "numbers", "embed", "cosine", "none", "unet", "fcn", "deeplab"] = "linear"
     in_channels: PositiveInt = 3
     dims: Literal[1, 2, 3] = 2
     stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")

@@ -43,19 +43,19 @@ def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
     if task.HEADS:
         yield from (answer.row for answer in segment_stream(archive, engine, inputs, top))
         return
-    for batch in _prepared(spec, inputs):
+    for batch in prepared_batches(spec, inputs):
         good = [example for _, example in batch if isinstance(example, np.ndarray)]
-        outputs = engine(np.moveaxis(np.stack(good), -1, 1)) if good else np.empty((0, len(archive.manifest.classes)))
-        answers = iter(task.answers(outputs, archive.manifest.classes, top))
+        outputs = engine(np.moveaxis(np.stack(good), -1, 1)) if good else None
+        answers = iter(() if outputs is None else task.answers(outputs, archive.manifest.classes, top))
         for source, example in batch:
             path = source if isinstance(source, str) else None
             if isinstance(example, np.ndarray):
                 yield {"path": path, **next(answers), "error": None}
             else:
-                yield {"path": path, **dict.fromkeys(task.ANSWER), "error": example}
+                yield {"path": path, **dict.fromkeys(task.parts), "error": example}
 
 
-def _prepared(spec: _Spec, inputs: Iterable[Input]) -> Iterator[list[tuple[Input, np.ndarray | str]]]:
+def prepared_batches(spec: _Spec, inputs: Iterable[Input]) -> Iterator[list[tuple[Input, np.ndarray | str]]]:
     """Batches of inputs with what they became, or why not; the next batch is decoded while one is answered."""
     inputs = iter(inputs)
     with ThreadPoolExecutor(DECODERS) as decoders:

@@ -11,11 +11,19 @@ from pydantic import ValidationError
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
+from plusx.tasks.embed import Embed
 from plusx.tasks.multilabel import Multilabel
+from plusx.tasks.regress import Regress
 from plusx.tasks.segment import Segment
 
-Task = Classify | Multilabel | Segment
-TASKS: dict[str, type[Task]] = {"classify": Classify, "multilabel": Multilabel, "segment": Segment}
+Task = Classify | Multilabel | Regress | Embed | Segment
+TASKS: dict[str, type[Task]] = {
+    "classify": Classify,
+    "multilabel": Multilabel,
+    "regress": Regress,
+    "embed": Embed,
+    "segment": Segment,
+}
 
 
 def task_for(samples: Samples) -> Task:

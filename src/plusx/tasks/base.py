@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from plusx.data.sources import Samples
+from plusx.words import percent
 
 AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares"]
 """What a part of an answer is; `ranked` is a list of labels with their probabilities, best first, and `shares` is one
@@ -23,6 +24,22 @@ class TaskBase(BaseModel):
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {}
     """The parts of an answer, in their order: its keys in JSON, and columns in a table."""
 
+    CLASSES: ClassVar[bool] = True
+    """Whether its outputs are scores of classes, for which a recipe's `loss`, or a teacher, may be another one's."""
+    BALANCES: ClassVar[tuple[str, ...]] = ()
+    """Which of a recipe's `balance` suit it, beside none."""
+    OPEN: ClassVar[bool] = False
+    """Whether it is scored on examples of any classes, trained or not: outputs are compared with those of others."""
+    CALIBRATES: ClassVar[bool] = False
+    """Whether `calibrated` learns from the validation examples once the network is trained."""
+    MEASURE: ClassVar[str] = "accuracy"
+    """What a training counts by `hits`, as a share of its examples."""
+    JUDGED_BY: ClassVar[tuple[str, ...]] = ("accuracy",)
+    """The scores by which trainings are compared."""
+    OUTPUTS: ClassVar[str] = "classes"
+    """What people call the names in a set's `classes`."""
+    SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {}
+    """Fields of a recipe that was chosen automatically, as the task needs them, and why."""
     HEADS: ClassVar[tuple[str, ...]] = ()
     """The heads that its network may have, the usual one first, where `network_options` does not say which. Outputs are
     then `(batch, classes, *space)`, an answer for every place, and so are targets `(batch, *space)`."""
@@ -33,6 +50,39 @@ class TaskBase(BaseModel):
     def of(cls, samples: Samples) -> Self:
         """The task as these training examples ask for it."""
         return cls()
+
+    @property
+    def parts(self) -> Mapping[str, AnswerType]:
+        """`ANSWER`, of this task's own number of outputs."""
+        return self.ANSWER
+
+    def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
+        """What the task asks of a network that is trained."""
+        raise NotImplementedError
+
+    def stored_options(self, classes: Sequence[str]) -> dict[str, Any]:
+        """What the stored network is asked for: a part of the trained one, where the rest only serves training."""
+        return self.network_options(classes)
+
+    def calibrated(self, outputs: np.ndarray, targets: np.ndarray) -> Self:
+        """The task with what it can only know of the trained network, from its outputs for validation examples."""
+        return self
+
+    def over(self, folds: Sequence[TaskBase]) -> Self:
+        """The task by which the answers of several folds' networks, each with its own task, are scored together."""
+        return self
+
+    def restated(self, outputs: np.ndarray, by: TaskBase) -> np.ndarray:
+        """The outputs of a network that was trained for the task `by`, as one trained for this task would say them."""
+        return outputs
+
+    def columns(self, outputs: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+        """What a table of answers has beside each label, by column."""
+        return {}
+
+    def verdict(self, scores: Mapping[str, Any]) -> str:
+        """What the scores come to, in a few words for a person."""
+        return f"{percent(scores['accuracy'])} of {scores['count']:,} right"
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """An answer in a few words for a person."""

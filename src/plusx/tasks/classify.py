@@ -29,6 +29,7 @@ class Classify(TaskBase):
     name: Literal["classify"] = "classify"
 
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "probability": "number", "top": "ranked"}
+    BALANCES: ClassVar[tuple[str, ...]] = ("sampling", "weights", "logits")
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
@@ -55,6 +56,10 @@ class Classify(TaskBase):
     def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
         """Each class's; a row sums to 1."""
         return softmax(outputs)
+
+    def columns(self, outputs: Float[np.ndarray, "count classes"], classes: Sequence[str]) -> dict[str, np.ndarray]:
+        """Each class's probability."""
+        return {f"probability_{label}": own for label, own in zip(classes, self.probabilities(outputs).T, strict=True)}
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes"]]) -> Float[np.ndarray, "batch classes"]:
         """The outputs whose probabilities are the mean of these outputs' probabilities, in float64.

@@ -65,6 +65,10 @@ class Multilabel(TaskBase):
         """Each label's own; rows do not sum to 1."""
         return sigmoid(outputs)
 
+    def columns(self, outputs: Float[np.ndarray, "count classes"], classes: Sequence[str]) -> dict[str, np.ndarray]:
+        """Each class's probability."""
+        return {f"probability_{label}": own for label, own in zip(classes, self.probabilities(outputs).T, strict=True)}
+
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes"]]) -> Float[np.ndarray, "batch classes"]:
         """The outputs whose probabilities are the mean of these outputs' probabilities, in float64.
 

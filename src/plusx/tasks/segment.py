@@ -35,6 +35,7 @@ class Segment(TaskBase):
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "shares": "shares", "mask": "text"}
     HEADS: ClassVar[tuple[str, ...]] = ("unet", "fcn", "deeplab")
     AT_ONCE: ClassVar[int] = 8
+    CLASSES: ClassVar[bool] = False
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network, beside one of its heads: an output a class."""

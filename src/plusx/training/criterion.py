@@ -41,8 +41,8 @@ class Goal:
         """The goal of a training on these examples.
 
         Raises:
-            WrongUse: the recipe balances classes, and the examples have several each; it resizes what is no picture or
-                masks what is no spectrogram; or it asks of masks what is for one label an example.
+            WrongUse: as `build_losses`; the recipe resizes what is no picture or masks what is no spectrogram; or it
+                asks of masks what is for one label an example.
         """
         if task.HEADS:
             refuse_for_masks(recipe)
@@ -59,13 +59,14 @@ def build_losses(recipe: Recipe, task: Task, targets: Int[np.ndarray, " count"],
     """The recipe's loss, with what its `balance` asks for.
 
     Raises:
-        WrongUse: the recipe balances classes, and the examples have several each.
+        WrongUse: the recipe balances classes or has a loss of classes, which the task does not suit.
     """
     base = partial(_base(recipe, task), smoothing=recipe.label_smoothing)
     if recipe.balance == "none":
         return base
-    if targets.ndim > 1:
-        raise WrongUse(f"--balance {recipe.balance}: examples with several labels cannot be balanced; use none")
+    if recipe.balance not in task.BALANCES:
+        suit = " or ".join(("none", *task.BALANCES))
+        raise WrongUse(f"--balance {recipe.balance}: it is not for the task {task.name}; use {suit}")
     counts = np.bincount(targets, minlength=classes)
     if recipe.balance == "weights":
         return partial(weighted, base, torch.from_numpy(class_weights(counts)))
@@ -84,8 +85,6 @@ def refuse_for_masks(recipe: Recipe) -> None:
         "mix": recipe.mix is not None,
         "resize": recipe.resize is not None,
         "distill": recipe.distill is not None,
-        "balance": recipe.balance != "none",
-        "loss": recipe.loss == "binary",
     }
     for name, asked in refused.items():
         if asked:
@@ -94,6 +93,8 @@ def refuse_for_masks(recipe: Recipe) -> None:
 
 def _base(recipe: Recipe, task: Task) -> Callable[..., Float[Tensor, " batch"]]:
     if recipe.loss == "binary":
+        if not task.CLASSES:
+            raise WrongUse(f"--set loss=binary: it is for scores of classes, not for the task {task.name}; use another")
         return binary
     if recipe.loss == "cross_entropy":
         return task.losses

@@ -167,6 +167,7 @@ def _finish_epoch(job: Job, state: State, clock: _Clock, steps: int) -> None:
         val_accuracy=accuracy,
         samples_per_s=clock.samples_per_s(job, state),
         elapsed_s=clock.elapsed_s(),
+        measure=job.task.MEASURE,
     )
     state.tally = Tally()
     if job.recipe.patience is not None and loss < state.best.loss:
@@ -220,4 +221,5 @@ class _Clock:
             accuracy=state.tally.hits / state.tally.seen,
             samples_per_s=per_s,
             remaining_s=(steps - state.step) * job.recipe.batch_size / per_s,
+            measure=job.task.MEASURE,
         )

@@ -115,12 +115,12 @@ def find_lr(recipe: Recipe, task: Task, train: Prepared, device: torch.device, s
     without = {"average": None, "resize": None}
     flat = recipe.model_copy(update={"schedule": Schedule(name="steps", warmup=0.0), **without})
     tried = rates(recipe.optimizer.lr * LOW, recipe.optimizer.lr * HIGH, steps)
+    goal = replace(Goal.of(flat, task, train), steps=steps)
     loader = build_loader(recipe, train, device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), closing(loader.stream(0, steps)) as batches:
         state = State(flat, task.network_options(train.classes), device)
         if flat.whiten:
             whiten(state, train, flat.seed)
-        goal = replace(Goal.of(flat, task, train), steps=steps)
         return suggest(tried, measure(_trial(state, goal, batches), tried))
 
 

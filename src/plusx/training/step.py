@@ -28,7 +28,10 @@ class NotFinite(ArithmeticError):
 
 
 class Outcome(NamedTuple):
-    """What came of a step, over all processes: the batch's mean loss, its hits, and whether one was asked to stop."""
+    """What came of a step, over all processes: the batch's mean loss, its hits, and whether one was asked to stop.
+
+    Hits are what the task counts by `hits`.
+    """
 
     loss: float
     hits: float
@@ -79,7 +82,10 @@ def _clip(network: nn.Module, clip_norm: float | None) -> float:
 def score(
     network: nn.Module, task: Task, prepared: Prepared, device: torch.device, world: World | None = None
 ) -> tuple[float, float]:
-    """The mean loss and the accuracy of a network in evaluation mode over all examples, shared by the processes."""
+    """The mean loss and the mean of the task's hits, mostly the accuracy, over all examples, shared by the processes.
+
+    The network is in evaluation mode.
+    """
     world = world or World()
     part = prepared.take(np.arange(len(prepared))[world.share(len(prepared), unit=SCORED_AT_ONCE)])
     loss = torch.zeros((), dtype=torch.float64)

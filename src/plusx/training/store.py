@@ -33,7 +33,13 @@ def build_archive(
     provenance: Mapping[str, Any],
     card: Card | None = None,
 ) -> Archive:
-    """The archive of a trained network, in memory. Its golden outputs are those of the archive's own network."""
+    """The archive of a trained network, in memory. Its golden outputs are those of the archive's own network.
+
+    Of the network it holds what the task wants stored.
+    """
+    # Without storage: only what it is made of is asked for.
+    with torch.device("meta"):
+        stored = ResNet(**{**net.spec, **task.stored_options(classes)})
     manifest = Manifest(
         created_with={
             "plusx": plusx.__version__,
@@ -44,11 +50,12 @@ def build_archive(
         task=task.model_dump(mode="json"),
         classes=tuple(classes),
         preprocessing=recipe.preprocessing.model_dump(mode="json"),
-        network=net.spec,
+        network=stored.spec,
         provenance={"recipe": recipe.model_dump(mode="json"), **provenance},
         card=card,
     )
-    weights = {name: _array(tensor) for name, tensor in net.state_dict().items()}
+    trained = net.state_dict()
+    weights = {name: _array(trained[name]) for name in stored.state_dict()}
     inputs = golden_inputs(recipe.preprocessing.shape, recipe.preprocessing.dtype)
     if task.HEADS:
         # An output for every place takes as much as many weights; the finest example is the one that tells most.

@@ -17,11 +17,15 @@ class Step:
     accuracy: float
     samples_per_s: float
     remaining_s: float
+    measure: str = "accuracy"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """After an epoch: a row of metrics.jsonl. Losses are means an example, accuracies shares of 1."""
+    """After an epoch: a row of metrics.jsonl. Losses are means an example, accuracies shares of 1.
+
+    `measure` names what stands in for accuracy, here and in `Step`, where the task has none.
+    """
 
     epoch: float
     step: int
@@ -32,6 +36,7 @@ class Epoch:
     val_accuracy: float
     samples_per_s: float
     elapsed_s: float
+    measure: str = "accuracy"
 
 
 class Watcher(Protocol):
