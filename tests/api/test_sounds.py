@@ -129,6 +129,11 @@ def test_what_does_not_fit_sounds_is_wrong_use(tones: Path, choices: dict, words
         resolve(plan, read_dataset(tones).split("train"))
 
 
+def test_sounds_are_not_packed_yet(tones: Path, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="pictures can be packed, not sounds"):
+        plusx.pack(tones, tmp_path / "shards")
+
+
 def test_sounds_augmentations_are_not_for_pictures() -> None:
     plan = make_plan({"data": "digits", "changes": {"augment": '[{"name": "gain"}]'}})
     with pytest.raises(WrongUse, match="gain is not for the modality image; use flip"):

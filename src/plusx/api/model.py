@@ -48,7 +48,7 @@ class Model:
 
         Args:
             inputs: one or many of: a path, a file's bytes (a text's in UTF-8), uint8 pixels `(height, width[,
-                channels])`.
+                channels])`, int16 or float samples `(samples[, channels])` at the model's rate.
             top: how many of the likeliest labels to list.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
 

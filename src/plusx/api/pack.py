@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plusx.data.modalities import MODALITIES
 from plusx.data.pack import SHARD_BYTES, Packed, write_shards
 from plusx.data.samples import read_dataset
 from plusx.errors import WrongUse
@@ -29,7 +30,7 @@ def pack(
         watcher: is told of the progress.
 
     Raises:
-        WrongUse: no such data, something is at `out` already, or the size is none.
+        WrongUse: no such data, or it is no pictures, something is at `out` already, or the size is none.
         PlusxError: the folder cannot be written, or no example can be used.
 
     >>> import tempfile
@@ -44,6 +45,8 @@ def pack(
     dataset = read_dataset(data, data_dir=None if data_dir is None else Path(data_dir))
     if TASKS[dataset.any_split().task].HEADS:
         raise WrongUse(f"{data}: shards hold no masks yet; train on the folder itself")
+    if (modality := dataset.any_split().modality) != "image":
+        raise WrongUse(f"{data}: pictures can be packed, not {MODALITIES[modality].many}; train on the folder itself")
     for note in dataset.notes:
         watcher.note(note)
     return write_shards(dataset, out, shard_bytes=shard_bytes, on_progress=watcher.preparing)
