@@ -8,16 +8,20 @@ import torch
 
 from plusx.data.augment import Crop
 from plusx.data.image_facts import ImageFacts
+from plusx.data.signal_facts import SignalFacts
 from plusx.errors import WrongUse
 from plusx.model.cost import cost
 from plusx.model.zoo import ZOO
-from plusx.recipes import RECIPES, find_recipe
+from plusx.recipes import RECIPES, find_recipe, recipe_for
 from plusx.recipes.images import images, images_ladder
 from plusx.training.recipe import Recipe
 from plusx.training.state import State
 
 GREY = ImageFacts(60_000, 10, 28, 28, same_size=True, channels=1, mean=(33.0,), std=(78.0,))
 COLOUR = ImageFacts(50_000, 10, 32, 32, same_size=True, channels=3, mean=(125.0, 123.0, 114.0), std=(63.0, 62.0, 66.0))
+SIGNALS = SignalFacts(
+    400, 2, length=150, same_length=True, channels=3, rate_hz=50, mean=(0.0, 1.0, 2.0), std=(1.0, 2.0, 3.0)
+)
 FACTS = {
     "digits": replace(GREY, count=1_300, height=8, width=8),
     "mnist": GREY,
@@ -93,3 +97,12 @@ def test_a_persons_own_recipe_is_imported(tmp_path, monkeypatch: pytest.MonkeyPa
 def test_an_unknown_one_names_the_nearest() -> None:
     with pytest.raises(WrongUse, match=r"did you mean cifar\?"):
         find_recipe("cifr")
+
+
+def test_a_recipe_for_other_examples_is_refused_in_one_line() -> None:
+    for name in PICTURES:
+        with pytest.raises(WrongUse, match=rf"^--recipe {name}: it is not for signals; leave it out, or give your own"):
+            recipe_for(name, SIGNALS, "signals")
+    assert recipe_for("signals", SIGNALS, "signals").name == "signals"
+    with pytest.raises(WrongUse, match="it is not for pictures"):
+        recipe_for("signals", GREY, "pictures")

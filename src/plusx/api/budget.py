@@ -61,8 +61,9 @@ def resolve_in_time(
     prepared = prepare_examples(parted, ladder[0], plan, watcher) if same_for_all else None
 
     def measure(recipe: Recipe) -> Measured:
-        # Which is faster depends on the processor and on the network's width.
-        precisions = ("float32", "bfloat16") if "precision" not in plan.changes else (recipe.precision,)
+        # Which is faster depends on the processor and on the network's width; float32 for a reason stays.
+        settled = "precision" in plan.changes or (recipe.precision == "float32" and "precision" in recipe.reasons)
+        precisions = (recipe.precision,) if settled else ("float32", "bfloat16")
         ways = [recipe.model_copy(update={"precision": precision}) for precision in precisions]
         speeds = [measure_speed(way, task, train.classes, device, deadline.measuring_s) for way in ways]
         speed, recipe = min(zip(speeds, ways, strict=True), key=lambda pair: pair[0].train_s)

@@ -58,6 +58,8 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
         spacing = _spacing(nibabel, image)
         axes = nibabel.orientations.io_orientation(image.affine)
         values = nibabel.orientations.apply_orientation(image.get_fdata(dtype=np.float32), axes)
+        # Only at its end gzip says whether the file is whole.
+        image.file_map["image"].fileobj.read(1)
     except BadSample:
         raise
     except (EOFError, gzip.BadGzipFile) as error:

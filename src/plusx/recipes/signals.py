@@ -13,6 +13,8 @@ from plusx.training.recipe import Recipe, Sgd
 from plusx.training.schedule import Schedule
 
 SHORT, MIDDLE = 256, 2048
+LEAST_LENGTH = 16
+"""Samples from which on no map is a single one."""
 SEEN = 100_000
 """Signals, repeated ones included, that a training sees where the set allows it."""
 
@@ -91,6 +93,8 @@ def _recipe(facts: SignalFacts, rung: Rung) -> Recipe:
         optimizer=Sgd(lr=0.2 * batch_size / 64),
         schedule=Schedule(name="one_cycle", warmup=0.25, start=0.1, end=0.0),
         label_smoothing=0.1,
+        # Of a map of a single sample, gradients in bfloat16 may be wrong (torch 2.14).
+        precision="auto" if facts.length >= LEAST_LENGTH else "float32",
         reasons={
             "preprocessing": f"{alike} {facts.length:,} samples{rate}",
             "model": f"{facts.length:,} samples of {facts.channels} channels",

@@ -10,6 +10,7 @@ from typing import Any
 from plusx.data.augment import Augmentation, Intensity, VolumeShift
 from plusx.data.volume import VolumeSpec
 from plusx.data.volume_facts import VolumeFacts
+from plusx.model.zoo import ZOO
 from plusx.training.recipe import Recipe, Sgd
 from plusx.training.schedule import Schedule
 
@@ -17,6 +18,8 @@ MOST_VOXELS = 64**3
 """Of a volume that the first training sees; more is a person's own choice."""
 TINY, SMALL = 16, 40
 """Voxels a side up to which a stem keeps their number, and up to which a network of three stages is enough."""
+LEAST_MAP = 3
+"""Voxels a side below which oneDNN's bfloat16 gradients of 3-D filters read memory that nobody wrote (torch 2.14)."""
 SEEN = 40_000
 """Volumes, repeated ones included, that a training sees where the set allows it."""
 
@@ -69,15 +72,25 @@ def _rungs(facts: VolumeFacts) -> tuple[Rung, ...]:
             Rung("resnet8", 10, {**small, "num_filters": 32}),
             Rung("resnet14", 30, {**small, "num_filters": 32}),
         )
+    large = {"dims": 3, "stem": "imagenet"}
     return (
-        Rung("resnet10_3d", 0, {"num_filters": 16}),
-        Rung("resnet10_3d", 10, {"num_filters": 32}),
-        Rung("resnet18_3d", 30, {"num_filters": 64}),
+        Rung("resnet8", 0, large),
+        Rung("resnet8", 10, {**large, "num_filters": 32}),
+        Rung("resnet18_3d", 30, {"num_filters": 32}),
     )
+
+
+def _smallest_map(spec: VolumeSpec, rung: Rung) -> int:
+    """Voxels along the shortest side of the last stage's map."""
+    stem = {"cifar": 1, "small": 2}.get(str(rung.options.get("stem")), 4)
+    stages = len(ZOO[rung.model].num_layers)
+    return math.ceil(min(spec.shape[1:]) / (stem * 2 ** (stages - 1)))
 
 
 def _recipe(facts: VolumeFacts, rung: Rung) -> Recipe:
     spec, size_reason = _spec(facts)
+    small_maps = _smallest_map(spec, rung) < LEAST_MAP
+    precision = {"precision": "gradients of maps this small are wrong in bfloat16"} if small_maps else {}
     augment: tuple[Augmentation, ...] = (VolumeShift(reach=max(1, min(spec.shape[1:]) // 14)), Intensity())
     batch_size = min(32, max(8, facts.count // 8))
     return Recipe(
@@ -91,7 +104,9 @@ def _recipe(facts: VolumeFacts, rung: Rung) -> Recipe:
         optimizer=Sgd(lr=0.2 * batch_size / 32),
         schedule=Schedule(name="one_cycle", warmup=0.25, start=0.1, end=0.0),
         label_smoothing=0.1,
+        precision="float32" if small_maps else "auto",
         reasons={
+            **precision,
             "preprocessing": f"{size_reason}; {facts.window_reason}",
             "model": f"{spec.depth}x{spec.height}x{spec.width} voxels",
             "augment": "moved, brighter and darker; not mirrored: bodies have sides",
