@@ -76,7 +76,7 @@ def log_mels(rows: list[dict[str, str]], seconds: float) -> np.ndarray:
 
 
 def mfcc_statistics(inputs: np.ndarray) -> np.ndarray:
-    coefficients = dct(inputs, axis=1, norm="ortho")[:, :13]
+    coefficients = np.asarray(dct(inputs, axis=1, norm="ortho"))[:, :13]
     return np.concatenate([coefficients.mean(axis=2), coefficients.std(axis=2)], axis=1)
 
 

@@ -29,7 +29,7 @@ PERFECT = (
     "mean_dice",
     "boundary_f",
 )
-WRONG = ("hamming_loss", "loss", "calibration_error", "mae", "rmse", "width")
+WRONG = ("hamming_loss", "loss", "calibration_error", "mae", "rmse", "width", "wer", "cer")
 TYPES = {"text": str, "number": float, "texts": list, "numbers": list, "ranked": list, "shares": list}
 
 
@@ -47,6 +47,7 @@ class Case:
         perfect: those of one that is right.
         stored_near: of the stored network, where that is another one; so is `stored_perfect`.
         after: fields that the task gets after the training.
+        space: of the examples of which a network makes such outputs.
     """
 
     targets: np.ndarray
@@ -55,6 +56,7 @@ class Case:
     stored_near: np.ndarray | None = None
     stored_perfect: np.ndarray | None = None
     after: dict[str, Any] | None = None
+    space: tuple[int, ...] = (8, 8)
 
     @property
     def stored(self) -> np.ndarray:
@@ -88,6 +90,16 @@ def of_places(targets: np.ndarray) -> Case:
     return Case(targets, near + spread - 0.5, 200 * spread - 100)
 
 
+def of_characters(targets: np.ndarray) -> Case:
+    """Each character for one frame, after each a blank."""
+    places = np.full((6, 9), len(CLASSES))
+    places[:, 1::2] = np.where(targets < 0, len(CLASSES), targets)
+    path = np.moveaxis(np.eye(len(CLASSES) + 1, dtype=np.float32)[places], -1, 1)
+    near = 4 * path + np.random.default_rng(0).normal(size=path.shape).astype(np.float32)
+    near[:2] = -near[:2]
+    return Case(targets, near, 200 * path - 100, space=(9,))
+
+
 def spread_over_classes(targets: np.ndarray) -> np.ndarray:
     """0 or 1 for each class, as an example's second dimension."""
     if targets.ndim == 2:
@@ -103,6 +115,9 @@ CASES: dict[str, Case] = {
     "regress": of_numbers((drawn(4) * [1, 10, 100, 0.1] + [0, 5, -300, 1]).astype(np.float32)),
     "embed": of_directions(np.array([0, 2, 1, 1, 2, 0])),
     "segment": of_places(np.random.default_rng(1).choice(np.array([0, 1, 2, 3, 255], np.uint8), (6, 3, 5))),
+    "transcribe": of_characters(
+        np.array([[0, 3, -1, -1], [2, 1, 1, -1], [3, -1, -1, -1], [1, 1, 1, 1], [0, 1, 2, 3], [2, 2, -1, -1]], np.int16)
+    ),
 }
 WITH_AN_OUTPUT_A_CLASS = ["classify", "multilabel", "embed"]
 DENSE = [name for name, kind in TASKS.items() if kind.HEADS]
@@ -116,7 +131,7 @@ def as_batch(targets: np.ndarray) -> torch.Tensor:
     """As the loader gives them."""
     if targets.ndim == 3:
         return torch.from_numpy(targets).long()
-    return torch.from_numpy(targets if targets.ndim == 1 else targets.astype(np.float32))
+    return torch.from_numpy(targets if targets.ndim == 1 or targets.dtype == np.int16 else targets.astype(np.float32))
 
 
 def numbers_of(scores: dict[str, Any]) -> dict[str, float]:
@@ -171,14 +186,15 @@ class TestTask:
 
     def test_its_networks_give_such_outputs(self, task: Task, case: Case) -> None:
         head = {"head": task.HEADS[0]} if task.HEADS else {}
-        net = ResNet([1, 1], 4, **head, **task.network_options(CLASSES)).eval()
+        net = ResNet([1, 1], 4, dims=len(case.space), **head, **task.network_options(CLASSES)).eval()
         stored = ResNet(**{**net.spec, **task.stored_options(CLASSES)}).eval()
         stored.load_state_dict({key: net.state_dict()[key] for key in stored.state_dict()})
-        pictures = torch.randn(6, 3, 8, 8)
-        assert net(pictures).shape == (*case.near.shape[:2], *((8, 8) if task.HEADS else ()))
-        assert stored(pictures).shape == (*case.stored.shape[:2], *((8, 8) if task.HEADS else ()))
-        exported = torch.export.export(stored, (pictures,)).module()
-        torch.testing.assert_close(exported(pictures), stored(pictures))
+        examples = torch.randn(6, 3, *case.space)
+        for made, outputs in ((net, case.near), (stored, case.stored)):
+            assert made(examples).shape[:2] == outputs.shape[:2]
+            assert made(examples).ndim == outputs.ndim
+        exported = torch.export.export(stored, (examples,)).module()
+        torch.testing.assert_close(exported(examples), stored(examples))
 
     @pytest.mark.parametrize("smoothing", [0.0, 0.1])
     def test_an_examples_loss_depends_on_no_batch_mate(self, task: Task, case: Case, smoothing: float) -> None:

@@ -23,6 +23,7 @@ from plusx.tasks.embed import Embed
 from plusx.tasks.multilabel import Multilabel
 from plusx.tasks.regress import Regress
 from plusx.tasks.segment import Segment
+from plusx.tasks.transcribe import Transcribe
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
 
@@ -42,14 +43,17 @@ MEANT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "regress": lambda outputs: outputs,
     "embed": lambda outputs: outputs / np.linalg.norm(outputs, axis=1, keepdims=True),
     "segment": lambda outputs: special.softmax(outputs, axis=1),
+    "transcribe": lambda outputs: special.softmax(outputs, axis=1),
 }
-WITH_AN_ANSWER_EACH = [name for name, task in TASKS.items() if not task.HEADS]
+# Of frames of sounds there are no views.
+WITH_AN_ANSWER_EACH = [name for name, task in TASKS.items() if not task.HEADS and name != "transcribe"]
 MADE: dict[str, Task] = {
     "classify": Classify(),
     "multilabel": Multilabel(),
     "regress": Regress(mean=(0.0, 1.0, 2.0), std=(1.0, 2.0, 3.0)),
     "embed": Embed(),
     "segment": Segment(),
+    "transcribe": Transcribe(),
 }
 
 

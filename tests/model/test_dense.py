@@ -17,7 +17,7 @@ DILATED = {"strides": (1, 2, 1, 1), "dilations": (1, 1, 2, 4)}
 
 
 @pytest.mark.parametrize("block", ["basic", "preact_bottleneck"])
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if not stem.startswith("bytes")])
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("head", DENSE)
 def test_logits_have_the_inputs_size(head: str, dims: int, stem: str, block: str):

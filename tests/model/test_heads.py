@@ -9,8 +9,12 @@ from plusx.model.dense import DENSE
 from plusx.model.heads import HEADS, NECKS, KMax, build_head
 from plusx.model.layers import Layers
 from plusx.model.resnet import ResNet, ResNetSpec
+from plusx.model.shortcuts import chain
 
 DIMS = (1, 2, 3)
+
+
+KEEP_PLACES = ("none", "quartznet")
 
 
 def test_the_spec_knows_every_head():
@@ -38,6 +42,27 @@ def test_none_leaves_the_map(dims: int):
     assert build_head("none", Layers(dims), 6, 4, activated=True)(x) is x
 
 
+@pytest.mark.parametrize("dims", DIMS)
+def test_frames_is_one_linear_layer_at_each_position(dims: int):
+    x = torch.randn((2, 6) + (3,) * dims)
+    head = build_head("frames", Layers(dims), 6, 4, activated=True)
+    weight, bias = head.frames.weight.flatten(1), head.frames.bias
+    expected = torch.einsum("oc,bc...->bo...", weight, x) + bias.view(-1, *[1] * dims)
+    torch.testing.assert_close(head(x), expected)
+
+
+def test_the_spec_knows_every_neck():
+    assert set(get_args(ResNetSpec.model_fields["neck"].annotation)) == set(NECKS)
+
+
+@pytest.mark.parametrize("dims", DIMS)
+@pytest.mark.parametrize("neck", NECKS)
+def test_a_neck_says_its_channels_and_keeps_the_size_or_takes_all_places_together(neck: str, dims: int):
+    layers, channels = NECKS[neck](Layers(dims), 6)
+    x = torch.randn((2, 6) + (3,) * dims)
+    assert chain(**layers)(x).shape == (2, channels) + (3 if neck in KEEP_PLACES else 1,) * dims
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_after_preactivated_stages_it_normalises_and_activates_first(head: str):
     net = ResNet([1], 8, block="preact_basic", head="none")
@@ -61,11 +86,11 @@ def test_without_normalisation_it_leaves_the_features_as_they_were():
 @pytest.mark.parametrize("neck", NECKS)
 def test_every_neck_is_followed_by_every_head(neck: str, dims: int, size: int):
     x = torch.randn((2, 6) + (size,) * dims)
-    filters = {"vdcnn": 2048}.get(neck, 6)
+    filters = {"vdcnn": 2048, "quartznet": 12}.get(neck, 6)
     heads = {head: build_head(head, Layers(dims), 6, 4, activated=True, neck=neck) for head in HEADS}
     assert heads["linear"](x).shape == (2, 4)
     assert heads["pool"](x).shape == (2, filters)
-    assert heads["none"](x).shape == (2, filters) + ((size,) if neck == "none" else (1,)) * dims
+    assert heads["none"](x).shape == (2, filters) + (size if neck in KEEP_PLACES else 1,) * dims
 
 
 def test_the_largest_values_are_taken_wherever_they_are():

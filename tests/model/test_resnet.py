@@ -14,7 +14,7 @@ from torch import nn
 
 from plusx.errors import WrongUse
 from plusx.model.blocks import BLOCKS
-from plusx.model.heads import HEADS
+from plusx.model.heads import HEADS, NECKS
 from plusx.model.resnet import ResNet, ResNetSpec
 from plusx.model.stems import STEMS
 
@@ -31,11 +31,13 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
     shortcut = draw(st.sampled_from(["A", "B", "C", "D", None]))
     options = {
         "num_layers": num_layers,
+        "dilations": draw(st.none() | st.lists(few, min_size=stages, max_size=stages)),
         "num_filters": draw(st.integers(1, 6) | st.lists(st.integers(1, 6), min_size=stages, max_size=stages)),
         "num_classes": draw(few),
         "block": block,
         "shortcut": shortcut,
         "stem": draw(st.sampled_from(sorted(STEMS))),
+        "neck": draw(st.sampled_from(sorted(NECKS))),
         "head": draw(st.sampled_from(sorted(HEADS))),
         "in_channels": draw(few),
         "dims": draw(few),
@@ -48,6 +50,10 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
         "squeeze": draw(st.sampled_from([1 / 16, 0.25, 1.0])),
         "antialias": draw(st.sampled_from(["blur", "average", "none"])),
         "dropout": draw(st.sampled_from([0.0, 0.5])) if kind.dropout else 0.0,
+        "kernels": draw(st.none() | st.lists(st.sampled_from([1, 3, 5]), min_size=stages, max_size=stages))
+        if kind.repeated
+        else None,
+        "repeats": draw(few) if kind.repeated else 1,
         "stochastic_depth": draw(st.sampled_from([0.0, 0.5])) if shortcut else 0.0,
         "zero_init": draw(st.booleans()) if shortcut else False,
     }
@@ -58,7 +64,14 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
             "stem": draw(st.sampled_from(["none", "cifar", "small", "imagenet"])),
             "stem_filters": None,
         }
+    if options["stem"].startswith("bytes"):
+        options["in_channels"] = 1
     return options
+
+
+def examples(options: dict[str, Any], size: int) -> torch.Tensor:
+    shape = (2, options["in_channels"]) + (size,) * options["dims"]
+    return torch.randint(0, 256, shape) if options["stem"].startswith("bytes") else torch.randn(shape)
 
 
 @settings(deadline=None, max_examples=250)
@@ -66,7 +79,7 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
 def test_whatever_fits_together_builds_runs_and_learns(options: dict[str, Any], size: int):
     assert set(options) == set(ResNetSpec.model_fields)
     net = ResNet(**options)
-    x = torch.randn((2, options["in_channels"]) + (size,) * options["dims"])
+    x = examples(options, size)
     y = net(x)
     assert y.shape == output_shape(net, x)
     assert y.isfinite().all()
@@ -76,10 +89,11 @@ def test_whatever_fits_together_builds_runs_and_learns(options: dict[str, Any], 
 
 
 def output_shape(net: ResNet, x: torch.Tensor) -> tuple[int, ...]:
-    if net.spec["head"] == "linear":
-        return (2, net.spec["num_classes"])
-    space = spaces(net, x)[-1] if net.spec["head"] == "none" else ()
-    return (2, widths(net)[-1], *space)
+    classes, neck, head = net.spec["num_classes"], net.spec["neck"], net.spec["head"]
+    channels = 2048 if neck == "vdcnn" else widths(net)[-1] * (2 if neck == "quartznet" else 1)
+    answers = {"linear": classes, "cosine": classes, "frames": classes, "numbers": 2 * classes}.get(head, channels)
+    kept = spaces(net, x)[-1] if neck in ("none", "quartznet") else (1,) * (x.ndim - 2)
+    return (2, answers, *(kept if head in ("frames", "none") else ()))
 
 
 def widths(net: ResNet) -> list[int]:
@@ -101,7 +115,7 @@ def spaces(net: ResNet, x: torch.Tensor) -> list[tuple[int, ...]]:
 @given(options=valid_options(), size=st.integers(6, 9))
 def test_features_are_the_maps_on_the_way_to_the_answer(options: dict[str, Any], size: int):
     net = ResNet(**options).eval()
-    x = torch.randn((2, options["in_channels"]) + (size,) * options["dims"])
+    x = examples(options, size)
     with torch.no_grad():
         maps = net.features(x)
         stages = [f"stage{number}" for number in range(1, len(options["num_layers"]) + 1)]
@@ -165,7 +179,10 @@ REFUSED = [
     ({"strides": [1, 1]}, "strides names 2 stages, num_layers 1"),
     ({"cardinality": 2}, "cardinality and group_width are a bottleneck's; basic blocks have no groups"),
     ({"block": "bottleneck", "group_width": 4}, "group_width 4, for 64 filters, leaves no channel of 8"),
-    ({"dropout": 0.1}, "dropout stands inside wide blocks; basic blocks have none"),
+    ({"dropout": 0.1}, "dropout stands inside wide and repeated blocks; basic blocks have none"),
+    ({"repeats": 2}, "kernels and repeats are of jasper and separable blocks, not of basic ones"),
+    ({"block": "separable", "kernels": [3, 5]}, "kernels names 2 stages, num_layers 1"),
+    ({"block": "jasper", "kernels": [4]}, "kernels must be odd, to keep the size; 4 is not"),
     ({"block": "wide", "dropout": 1.0}, "dropout: Input should be less than 1 (it is 1.0)"),
     ({"block": "wide", "dropout": math.nan}, "dropout: Input should be"),
     ({"stochastic_depth": -0.1}, "stochastic_depth: Input should be greater than or equal to 0"),

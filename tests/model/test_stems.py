@@ -20,6 +20,7 @@ REDUCTION = {
     "deep_rs": 4,
     "bytes": 1,
     "bytes_small": 2,
+    "separable": 2,
     "none": 1,
 }
 CHANNELS = {"deep_s": 16, "none": 3}

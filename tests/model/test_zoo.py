@@ -120,7 +120,26 @@ def test_has_as_many_weights_as_the_paper_prints(zoo_on_meta: dict[str, ResNet],
     assert round(weights / 1e6, 1) == millions
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if not name.startswith("wrn")])
+# Millions of parameters, as arXiv 1910.10261, table 1, prints them.
+QUARTZNETS_M = {"quartznet5x5": 6.7, "quartznet10x5": 12.8, "quartznet15x5": 18.9}
+
+
+@pytest.mark.parametrize(("name", "millions"), QUARTZNETS_M.items())
+def test_a_quartznet_is_as_large_as_the_paper_prints(zoo_on_meta: dict[str, ResNet], name: str, millions: float):
+    assert round(sum(parameter.numel() for parameter in zoo_on_meta[name].parameters()) / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("quartznet")])
+def test_a_quartznets_name_counts_its_blocks_and_their_convolutions(zoo_on_meta: dict[str, ResNet], name: str):
+    blocks, repeats = map(int, name.removeprefix("quartznet").split("_")[0].split("x"))
+    residuals = list(zoo_on_meta[name].residuals())
+    assert len(residuals) == blocks
+    for _, block in residuals:
+        depthwise = [m for m in block.branch.children() if isinstance(m, nn.Conv1d) and m.groups > 1]
+        assert len(depthwise) == repeats
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if not name.startswith(("wrn", "quartznet", "jasper"))])
 def test_is_as_deep_as_its_name_says(zoo_on_meta: dict[str, ResNet], name: str):
     net = zoo_on_meta[name]
     [depth] = re.findall(r"(?:v2_|[a-z])(\d+)", name.removeprefix("wide_"))[:1]

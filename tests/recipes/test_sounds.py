@@ -12,7 +12,7 @@ from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
 from plusx.training.recipe import Recipe, Sgd
 from plusx.training.state import State
 
-WORDS = SoundFacts(85_000, 35, 1.0, 1.0, True, 16_000, mean=-7.0, std=3.5, level=1500.0)
+WORDS = SoundFacts(85_000, 35, 1.0, 1.0, 1.0, True, 16_000, mean=-7.0, std=3.5, level=1500.0)
 FACTS = {
     "words": WORDS,
     "prompts": replace(WORDS, count=1_100, classes=3, duration_s=1.6, most_s=4.4, same_length=False, rate=8_000),

@@ -22,6 +22,7 @@ from plusx.predict.dense import segment_stream
 from plusx.predict.embed import Embedded, embed_stream, without_answer
 from plusx.predict.stream import Input, predict_stream
 from plusx.tasks import task_from_json
+from plusx.tasks.decoder import find_decoder
 
 One = Input | Path
 
@@ -42,7 +43,15 @@ class Model:
         """The labels, in the order of the network's outputs."""
         return self.archive.manifest.classes
 
-    def predict(self, inputs: One | Iterable[One], top: int = 5, *, tta: str = "none") -> list[dict[str, Any]]:
+    def predict(
+        self,
+        inputs: One | Iterable[One],
+        top: int = 5,
+        *,
+        tta: str = "none",
+        beam: int | None = None,
+        lm: str | Path | None = None,
+    ) -> list[dict[str, Any]]:
         """One answer an input, in order: `path`, `error`, and between them what the model's task answers (the `answers`
         of `plusx.tasks`): mostly `label`, `probability` and `top`.
 
@@ -51,14 +60,18 @@ class Model:
                 channels])`, int16 or float samples `(samples[, channels])` at the model's rate.
             top: how many of the likeliest labels to list.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
+            beam: how many readings of a transcript to follow; None: the likeliest path alone, or 16 with `lm`.
+            lm: a language model in the ARPA format, which helps to choose between readings.
 
         A bad input gives an answer whose `error` says why; it raises nothing.
 
         Raises:
-            WrongUse: no such views, or the model's examples are no pictures.
+            WrongUse: no such views, or the model's examples are no pictures; a beam or language model without
+                transcripts.
+            PlusxError: no such language model.
         """
         engine = with_views(self.engine, self.archive, tta)
-        return list(predict_stream(self.archive, engine, _many(inputs), top))
+        return list(predict_stream(self.archive, engine, _many(inputs), top, find_decoder(beam, lm)))
 
     def embed(self, inputs: One | Iterable[One]) -> np.ndarray:
         """What the model knows of each input just before its answer: `(count, width)`, float32.

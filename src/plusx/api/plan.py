@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from plusx.api.start import as_in, check_start, facts_as_in
-from plusx.api.suit import check_losses, suited
+from plusx.api.suit import check_task, suited
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
 from plusx.archive.card import Card
@@ -176,7 +176,7 @@ def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: A
     facts, name = _facts(samples, start), _recipe_name(plan, samples, start)
     recipe = recipe_for(name, facts, MODALITIES[samples.modality].many)
     recipe = _with_head(_settled(plan, start, recipe if plan.recipe != "auto" else suited(recipe, samples)), samples)
-    check_losses(recipe, samples)
+    check_task(recipe, samples)
     if plan.teacher is not None and teacher is not None:
         check_teacher(teacher, plan.teacher, recipe, samples)
     return recipe
@@ -197,7 +197,7 @@ def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> 
     if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
         ladder = automatic.ladder(_facts(samples, None))
         recipes = [_with_head(_settled(plan, None, suited(recipe, samples)), samples) for recipe in ladder]
-        check_losses(recipes[0], samples)
+        check_task(recipes[0], samples)
         return recipes
     return [resolve(plan, samples, start)]
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
 from plusx.data.samples import Samples
+from plusx.model.zoo import ZOO
 from plusx.tasks import task_for
+from plusx.tasks.transcribe import Transcribe
 from plusx.training.criterion import build_losses
 from plusx.training.recipe import Recipe
 
@@ -16,10 +23,20 @@ def suited(recipe: Recipe, samples: Samples) -> Recipe:
     return recipe.model_copy(update={**values, "reasons": reasons})
 
 
-def check_losses(recipe: Recipe, samples: Samples) -> None:
-    """Nothing, if the task can be trained with the recipe's loss and balance; before anything is begun.
+def check_task(recipe: Recipe, samples: Samples) -> None:
+    """Nothing, if the task can be trained with the recipe's loss, balance and network; before anything is begun.
 
     Raises:
         WrongUse: it cannot.
     """
-    build_losses(recipe, task_for(samples), samples.targets, len(samples.classes))
+    task = task_for(samples)
+    build_losses(recipe, task, samples.targets, len(samples.classes))
+    if isinstance(task, Transcribe):
+        task.check_frames(samples, _places(recipe, task.network_options(samples.classes)))
+
+
+def _places(recipe: Recipe, options: Mapping[str, Any]) -> int:
+    """How many places the network of a head that answers each has, in the last dimension."""
+    made = {"in_channels": recipe.preprocessing.features[0], **recipe.model_options, **options}
+    with torch.device("meta"):
+        return ZOO[recipe.model](**made).eval()(torch.empty(1, *recipe.preprocessing.features)).shape[-1]

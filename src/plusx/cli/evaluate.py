@@ -27,6 +27,8 @@ SHARES = {
     "recall5": "recall at 5",
     "recall10": "recall at 10",
     "coverage": "in their intervals",
+    "wer": "word error rate",
+    "cer": "character errors",
 }
 NUMBERS = {"mae": "mean abs. error", "rmse": "RMS error", "r2": "R²", "width": "interval width", "loss": "loss"}
 

@@ -38,9 +38,11 @@ def predict(
     overlays: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each picture there with its classes' colours over it.")
     ] = None,
+    beam: Annotated[int | None, typer.Option(help="How many readings of a transcript to follow.")] = None,
+    lm: Annotated[Path | None, typer.Option(help="A language model (.arpa) that helps to read transcripts.")] = None,
     json: Json = False,
 ) -> None:
-    """Answer for examples what the model was trained for: name what is in them, or say their numbers."""
+    """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
     from plusx.predict.dense import segment_stream
@@ -49,11 +51,13 @@ def predict(
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
     from plusx.tasks import task_from_json
+    from plusx.tasks.decoder import find_decoder
 
     if not (inputs or text):
         raise WrongUse("predict: no inputs; give files, folders, globs, or - for a list of paths")
     if out is not None:
         check_ending(out)
+    decoder = find_decoder(beam, lm)
     loaded = load(model, engine)
     task = task_from_json(loaded.archive.manifest.task)
     running = with_views(loaded.engine, loaded.archive, tta)
@@ -64,7 +68,7 @@ def predict(
     modality = str(loaded.archive.manifest.preprocessing["modality"])
     examples = chain(_texts(text, modality), expand(inputs or [], sys.stdin, modality))
     if masks is None and overlays is None:
-        rows_found = predict_stream(loaded.archive, running, examples, top)
+        rows_found = predict_stream(loaded.archive, running, examples, top, decoder)
     elif not task.HEADS:
         flag = "--masks" if masks is not None else "--overlays"
         raise WrongUse(f"{flag}: it is for models of pictures with masks, this one's task is {task.name}; leave it out")

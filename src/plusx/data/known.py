@@ -14,6 +14,7 @@ from plusx.data.assemble import Row, assemble
 from plusx.data.binary import read_cifar_batches, read_idx
 from plusx.data.folders import read_folder
 from plusx.data.known_texts import AG_NEWS, DBPEDIA, read_titled
+from plusx.data.librispeech import SITE, read_librispeech
 from plusx.data.sources import ArraySource, DataSet, Samples
 from plusx.data.splits import hold_out
 from plusx.errors import PlusxError, WrongUse
@@ -79,6 +80,11 @@ def imagenet(data_dir: Path | None = None) -> DataSet:
     return read_folder(root)
 
 
+def librispeech(data_dir: Path | None = None) -> DataSet:
+    """Read English with its transcripts: `LibriSpeech/train-clean-100/` and the like."""
+    return read_librispeech(_needed("librispeech", data_dir, "LibriSpeech/train-clean-100/", SITE))
+
+
 def speech_commands(data_dir: Path | None = None) -> DataSet:
     """Google's Speech Commands (arXiv 1804.03209), version 1 or 2, a folder a word: 30 or 35 words, each second long.
 
@@ -120,6 +126,7 @@ KNOWN: dict[str, Callable[[Path | None], DataSet]] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "imagenet": imagenet,
+    "librispeech": librispeech,
     "speech-commands": speech_commands,
     "ag-news": ag_news,
     "dbpedia": dbpedia,

@@ -14,6 +14,7 @@ from plusx.data.numbers import TARGET, numbers_in, target_columns, target_names
 from plusx.data.rows import Table, read_table
 from plusx.data.sources import SPLITS, DataSet, Samples
 from plusx.data.text_source import TextSource
+from plusx.data.transcripts import transcribed_files
 from plusx.errors import WrongUse
 
 COLUMNS = ("path", "text", "label", "mask", "split")
@@ -157,5 +158,6 @@ KINDS: dict[tuple[str, ...], Callable[[Path, Table, bool, str], DataSet]] = {
     ("path", "label"): labelled_files,
     ("text", "label"): labelled_texts,
     ("path", TARGET): measured_files,
+    ("path", "text"): transcribed_files,
 }
 """Which columns make which kind of list: the first whose columns are all there; `target_NAME` is a `target`, too."""

@@ -5,7 +5,7 @@ What comes out for what goes in (`tests/data/test_sound.py` holds each line):
 - formats: WAV (PCM of 8 to 32 bits, floats, A-law, mu-law); FLAC, Ogg Vorbis and MP3 with `plusx[audio]`; told by
   their first bytes and never by the file's name
 - several channels become their mean; any rate becomes the spec's by polyphase resampling with its antialiasing filter
-- longer sounds keep their middle; shorter ones stand in the middle of zeros, or are repeated
+- longer sounds keep their middle, or are refused; shorter ones stand in the middle of zeros, or are repeated
 - floats beyond -1 and 1 are cut off
 - refused: no samples, infinite ones and such as are no number, rates outside 1 to 384 kHz
 """
@@ -50,6 +50,8 @@ class SoundSpec(BaseModel, frozen=True, extra="forbid"):
     """How many the network sees of each sound."""
     shorter: Literal["pad", "repeat"] = "pad"
     """What becomes of shorter sounds: they stand in the middle of zeros, or are repeated."""
+    longer: Literal["middle", "refuse"] = "middle"
+    """What becomes of longer sounds: their middle counts, or they are refused, since a part is not what was said."""
     front: Literal["logmel", "waveform"] = "logmel"
     """What the network sees: a log-mel spectrogram, or the samples themselves."""
     bands: Literal["rows", "channels"] = "rows"
@@ -106,7 +108,7 @@ class SoundSpec(BaseModel, frozen=True, extra="forbid"):
     @property
     def storage_key(self) -> str:
         """JSON of all that decides what `prepare` gives."""
-        return json.dumps(self.model_dump(mode="json", include={"modality", "rate", "samples", "shorter"}))
+        return json.dumps(self.model_dump(mode="json", include={"modality", "rate", "samples", "shorter", "longer"}))
 
     def prepare(self, source: bytes | np.ndarray) -> Samples:
         """The same as the function `prepare`."""
@@ -127,6 +129,9 @@ def prepare(source: bytes | np.ndarray, spec: SoundSpec) -> Samples:
 
 def prepare_wave(wave: Wave, spec: SoundSpec) -> Samples:
     """A sound that is decoded, as the spec asks."""
+    if spec.longer == "refuse" and len(wave.values) * spec.rate > spec.samples * wave.rate:
+        seconds = len(wave.values) / wave.rate
+        raise BadSample(f"it lasts {seconds:.1f} s, longer than the {spec.duration_s:g} s that are heard; part it")
     # What is cut off anyway need not be resampled.
     needed = math.ceil(spec.samples * wave.rate / spec.rate)
     mono = _middle(wave.values, needed).mean(axis=1, dtype=np.float32)

@@ -27,6 +27,7 @@ class SoundFacts(Facts):
     Args:
         duration_s: the median.
         most_s: nine tenths are no longer.
+        longest_s: none is longer.
         same_length: whether all that were looked at have one duration, to a hundredth of a second.
         rate: samples a second, that of most.
         mean: of their log-mel spectrograms as `SoundSpec` makes them by default.
@@ -36,6 +37,7 @@ class SoundFacts(Facts):
 
     duration_s: float
     most_s: float
+    longest_s: float
     same_length: bool
     rate: int
     mean: float
@@ -62,6 +64,7 @@ def survey_sounds(samples: Samples) -> SoundFacts:
         classes=len(samples.classes),
         duration_s=float(np.median(durations)),
         most_s=float(np.quantile(durations, MOST, method="higher")),
+        longest_s=float(durations.max()),
         same_length=bool(np.ptp(durations) < 0.01),
         rate=Counter(one.rate for one in seen.values()).most_common(1)[0][0],
         mean=mean,

@@ -195,10 +195,12 @@ class Samples:
         return self.task == "regress"
 
     def label(self, index: int) -> str:
-        """An example's class as text; several labels are joined by `|`, in the order of the classes. Or its numbers; of
-        pictures with masks, which say it of each pixel, nothing."""
+        """An example's class as text; several labels are joined by `|`, in the order of the classes. Or its numbers, or
+        its transcript; of pictures with masks, which say it of each pixel, nothing."""
         if self.measured:
             return numbers(self.targets[index].tolist(), self.classes)
+        if self.task == "transcribe":
+            return "".join(self.classes[place] for place in self.targets[index] if place >= 0)
         if self.multilabel:
             return "|".join(self.classes[place] for place in np.flatnonzero(self.targets[index]))
         return "" if self.task == "segment" else self.classes[self.targets[index]]
@@ -259,22 +261,25 @@ class DataSet:
             return self._with_numbers(classes)
         unknown = [name for name in self.classes if name not in set(classes)]
         if unknown:
+            kind = "characters" if self.any_split().task == "transcribe" else "classes"
             shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-            raise WrongUse(f"{self.origin}: the model does not know the classes {shown}; leave them out")
+            raise WrongUse(f"{self.origin}: the model does not know the {kind} {shown}; leave them out")
         place = {name: index for index, name in enumerate(classes)}
-        new_target = np.array([place[name] for name in self.classes], np.int64)
+        # The last is for the -1 that fills transcripts up.
+        new_target = np.array([*(place[name] for name in self.classes), -1], np.int64)
 
-        def matched(samples: Samples) -> Samples:
+        def in_theirs(samples: Samples) -> Samples:
             if samples.task == "segment":
                 masked: Any = samples.source
-                return replace(samples, source=masked.renumbered(new_target), classes=classes)
+                return replace(samples, source=masked.renumbered(new_target[:-1]), classes=classes)
             if not samples.multilabel:
-                return replace(samples, targets=new_target[samples.targets], classes=classes)
+                matched = new_target[samples.targets].astype(samples.targets.dtype)
+                return replace(samples, targets=matched, classes=classes)
             targets = np.zeros((len(samples), len(classes)), np.uint8)
-            targets[:, new_target] = samples.targets
+            targets[:, new_target[:-1]] = samples.targets
             return replace(samples, targets=targets, classes=classes)
 
-        return replace(self.with_each(matched), classes=classes)
+        return replace(self.with_each(in_theirs), classes=classes)
 
     def _with_numbers(self, names: tuple[str, ...]) -> "DataSet":
         missing = [name for name in names if name not in self.classes]

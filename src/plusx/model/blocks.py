@@ -27,9 +27,12 @@ class Place:
         stride: 1, or what the block divides the spatial size by.
         inner: the channels of a bottleneck's middle, all groups together.
         groups: the groups of a bottleneck's 3x3, ResNeXt's cardinality (arXiv 1611.05431).
-        dilation: the distance between the places that a 3x3 sees (arXiv 1511.07122).
-        dropout: the share of values a wide block drops between its convolutions (arXiv 1605.07146).
+        dilation: the distance between the places that a 3x3, or a repeated block's kernel, sees (arXiv 1511.07122).
+        dropout: the share of values a wide block drops between its convolutions (arXiv 1605.07146), a repeated one
+            after each ReLU inside.
         drop_branch: the probability that training leaves the branch out of one example (arXiv 1603.09382).
+        kernel: the size of a repeated block's convolutions, in each dimension; odd.
+        repeats: how many convolutions a repeated block has, one after another.
     """
 
     channels: int
@@ -40,6 +43,8 @@ class Place:
     dilation: int = 1
     dropout: float = 0.0
     drop_branch: float = 0.0
+    kernel: int = 3
+    repeats: int = 1
 
 
 def basic(layers: Layers, place: Place) -> nn.Sequential:
@@ -119,6 +124,49 @@ def preact_bottleneck(layers: Layers, place: Place) -> nn.Sequential:
     )
 
 
+def jasper(layers: Layers, place: Place) -> nn.Sequential:
+    """`repeats` convolutions of `kernel`: the block of Jasper (arXiv 1904.03288, section 2) with one shortcut each."""
+    return _repeated(
+        layers,
+        place,
+        lambda channels, stride: {
+            "conv": layers.conv(
+                channels, place.filters, place.kernel, layers.conv_stride(stride), dilation=place.dilation
+            ),
+        },
+    )
+
+
+def separable(layers: Layers, place: Place) -> nn.Sequential:
+    """As `jasper`, each convolution split in two: one along time for each channel by itself, then a 1x1 over the
+    channels (QuartzNet's time-channel separable convolutions, arXiv 1910.10261, section 2)."""
+    return _repeated(
+        layers,
+        place,
+        lambda channels, stride: {
+            "depthwise": layers.conv(
+                channels, channels, place.kernel, layers.conv_stride(stride), channels, place.dilation
+            ),
+            "pointwise": layers.conv(channels, place.filters, 1),
+        },
+    )
+
+
+def _repeated(layers: Layers, place: Place, convolution: Callable[[int, int], dict[str, nn.Module]]) -> nn.Sequential:
+    """`convolution` (of its channels and stride) with normalisation, and ReLU but after the last; the stride first."""
+    parts: dict[str, nn.Module | None] = {}
+    for number in range(1, place.repeats + 1):
+        first, last = number == 1, number == place.repeats
+        made = convolution(place.channels if first else place.filters, place.stride if first else 1)
+        parts |= {f"{name}{number}": layer for name, layer in made.items()}
+        parts[f"reduce{number}"] = layers.reduce(place.filters, place.stride if first else 1)
+        parts[f"norm{number}"] = layers.normalise(place.filters)
+        if not last:
+            parts[f"act{number}"] = layers.activate()
+            parts[f"dropout{number}"] = nn.Dropout(place.dropout) if place.dropout else None
+    return chain(**parts, attention=layers.attend(place.filters))
+
+
 @dataclass(frozen=True)
 class Block:
     """A kind of block: its branch, its factor of channels, whether it is v2, and which options it has."""
@@ -128,6 +176,7 @@ class Block:
     preactivated: bool = False
     grouped: bool = False
     dropout: bool = False
+    repeated: bool = False
 
     def build(self, layers: Layers, place: Place, shortcut: str | None) -> nn.Module:
         """The block at its place: branch, shortcut, addition. `shortcut` None makes it plain."""
@@ -152,6 +201,8 @@ BLOCKS: dict[str, Block] = {
     "preact_basic": Block(preact_basic, preactivated=True),
     "preact_bottleneck": Block(preact_bottleneck, expansion=4, preactivated=True, grouped=True),
     "wide": Block(preact_basic, preactivated=True, dropout=True),
+    "jasper": Block(jasper, dropout=True, repeated=True),
+    "separable": Block(separable, dropout=True, repeated=True),
 }
 
 

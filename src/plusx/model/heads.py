@@ -115,10 +115,30 @@ def vdcnn(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
     }, HIDDEN
 
 
+def quartznet(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
+    """87 positions of each channel by itself, every second one, and a 1x1; then a 1x1 to twice the channels.
+
+    QuartzNet's C2 and C3 (arXiv 1910.10261, table 1); the dilation of 2 is C2's.
+    """
+    # In pictures and volumes 7: a cube of 87 would have 660,000 weights a channel.
+    kernel = 87 if layers.dims == 1 else 7
+    made = {
+        "depthwise": layers.conv(channels, channels, kernel, groups=channels, dilation=2),
+        "pointwise": layers.conv(channels, channels, 1),
+        "norm1": layers.normalise(channels),
+        "act1": layers.activate(),
+        "widen": layers.conv(channels, 2 * channels, 1),
+        "norm2": layers.normalise(2 * channels),
+        "act2": layers.activate(),
+    }
+    return made, 2 * channels
+
+
 NECKS: dict[str, Callable[[Layers, int], tuple[dict[str, nn.Module], int]]] = {
     "none": no_neck,
     "largest": largest,
     "vdcnn": vdcnn,
+    "quartznet": quartznet,
 }
 """What comes between the last stage and the head, by the spec's `neck`: layers, and the channels they put out."""
 
@@ -148,6 +168,11 @@ def cosine(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Modu
     return {**embed(layers, channels, num_classes), "prototypes": Prototypes(channels, num_classes)}
 
 
+def frames(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
+    """One linear layer at each position: logits `(batch, num_classes, *space)`, in one dimension a frame of time."""
+    return {"frames": layers.to_classes(channels, num_classes)}
+
+
 def none(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
     """Nothing: the last stage's map, `(batch, channels, *space)`."""
     return {}
@@ -159,6 +184,7 @@ HEADS: dict[str, Callable[[Layers, int, int], dict[str, nn.Module]]] = {
     "numbers": numbers,
     "embed": embed,
     "cosine": cosine,
+    "frames": frames,
     "none": none,
 }
 

@@ -81,16 +81,12 @@ class Layers:
         self, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
     ) -> nn.Module:
         """A convolution that keeps the size at stride 1; its bias is left to the normalisation after it."""
-        return _CONV[self.dims](
-            channels,
-            filters,
-            kernel,
-            stride,
-            padding=kernel // 2 * dilation,
-            dilation=dilation,
-            groups=groups,
-            bias=self.norm == "none",
-        )
+        bias, padding = self.norm == "none", kernel // 2 * dilation
+        return _CONV[self.dims](channels, filters, kernel, stride, padding, dilation, groups, bias=bias)
+
+    def to_classes(self, channels: int, num_classes: int) -> nn.Module:
+        """A linear layer at each position, with its bias."""
+        return _CONV[self.dims](channels, num_classes, 1)
 
     def normalise(self, channels: int) -> nn.Module:
         """The normalisation of `channels` channels; an identity where there is none.

@@ -37,11 +37,17 @@ class ResNetSpec(BaseModel):
     num_classes: PositiveInt = Field(
         default=10, description="outputs of the linear head; numbers of `numbers`; classes of `cosine`"
     )
-    block: Literal["basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide"] = "basic"
+    block: Literal[
+        "basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide", "jasper", "separable"
+    ] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
-    stem: Literal["imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "bytes", "bytes_small", "none"] = "cifar"
-    neck: Literal["none", "largest", "vdcnn"] = Field(default="none", description="between the last stage and the head")
-    head: Literal["linear", "pool", "numbers", "embed", "cosine", "none", "unet", "fcn", "deeplab"] = "linear"
+    stem: Literal[
+        "imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "bytes", "bytes_small", "separable", "none"
+    ] = "cifar"
+    neck: Literal["none", "largest", "vdcnn", "quartznet"] = Field(
+        default="none", description="between the last stage and the head"
+    )
+    head: Literal["linear", "pool", "numbers", "embed", "cosine", "frames", "none", "unet", "fcn", "deeplab"] = "linear"
     in_channels: PositiveInt = 3
     dims: Literal[1, 2, 3] = 2
     stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")
@@ -55,7 +61,13 @@ class ResNetSpec(BaseModel):
     attention: Attention = "none"
     squeeze: float = Field(default=1 / 16, gt=0, le=1, description="squeeze-and-excitation's middle, a share")
     antialias: Antialias = "none"
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="inside wide blocks")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="inside wide and repeated blocks")
+    kernels: tuple[Annotated[int, Field(ge=1, le=1001)], ...] | None = Field(
+        default=None, description="each stage's, odd, in jasper and separable blocks; null: 3s"
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1, description="convolutions of a jasper or separable block"
+    )
     stochastic_depth: float = Field(default=0.0, ge=0, lt=1, description="the last branch's probability to be left out")
     zero_init: bool = Field(default=False, description="each block begins as its shortcut alone")
 
@@ -76,6 +88,11 @@ class ResNetSpec(BaseModel):
         """The dilation of each stage's blocks; the first block of a stage keeps that of the stage before."""
         return self.dilations if self.dilations is not None else (1,) * len(self.num_layers)
 
+    @property
+    def stage_kernels(self) -> tuple[int, ...]:
+        """The kernel of each stage's repeated blocks."""
+        return self.kernels if self.kernels is not None else (3,) * len(self.num_layers)
+
     def inner(self, filters: int) -> int:
         """The channels in the middle of a bottleneck of `filters`, all groups together."""
         return int(filters * self.group_width / 64) * self.cardinality
@@ -90,12 +107,18 @@ class ResNetSpec(BaseModel):
             raise ValueError(f"strides names {len(self.stage_strides)} stages, num_layers {stages}")
         if len(self.stage_dilations) != stages:
             raise ValueError(f"dilations names {len(self.stage_dilations)} stages, num_layers {stages}")
+        if len(self.stage_kernels) != stages:
+            raise ValueError(f"kernels names {len(self.stage_kernels)} stages, num_layers {stages}")
+        if even := [kernel for kernel in self.stage_kernels if kernel % 2 == 0]:
+            raise ValueError(f"kernels must be odd, to keep the size; {even[0]} is not")
+        if not kind.repeated and (self.kernels is not None or self.repeats > 1):
+            raise ValueError(f"kernels and repeats are of jasper and separable blocks, not of {self.block} ones")
         if not kind.grouped and (self.cardinality, self.group_width) != (1, 64):
             raise ValueError(f"cardinality and group_width are a bottleneck's; {self.block} blocks have no groups")
         if kind.grouped and not all(map(self.inner, self.widths)):
             raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
         if self.dropout and not kind.dropout:
-            raise ValueError(f"dropout stands inside wide blocks; {self.block} blocks have none")
+            raise ValueError(f"dropout stands inside wide and repeated blocks; {self.block} blocks have none")
         if self.shortcut is None and (self.stochastic_depth or self.zero_init):
             raise ValueError("a plain network has no shortcut to be left alone: no stochastic_depth, no zero_init")
         return self
@@ -192,9 +215,9 @@ class ResNet(nn.Module):
 def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) -> tuple[nn.Sequential, int]:
     stages = nn.Sequential()
     number, total = 0, sum(spec.num_layers)
-    each = zip(spec.num_layers, spec.widths, spec.stage_strides, spec.stage_dilations, strict=True)
+    sizes = (spec.num_layers, spec.widths, spec.stage_strides, spec.stage_dilations, spec.stage_kernels)
     before = 1
-    for blocks, filters, stage_stride, dilation in each:
+    for blocks, filters, stage_stride, dilation, kernel in zip(*sizes, strict=True):
         stage = nn.Sequential()
         for position in range(blocks):
             number += 1
@@ -209,6 +232,8 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
                 # The linear rule of arXiv 1603.09382: the l-th of L branches is left out with l/L of the
                 # last's probability.
                 drop_branch=spec.stochastic_depth * number / total,
+                kernel=kernel,
+                repeats=spec.repeats,
             )
             stage.append(kind.build(layers, place, spec.shortcut))
             channels = filters * kind.expansion

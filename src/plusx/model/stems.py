@@ -93,6 +93,19 @@ def _embedded(layers: Layers, channels: int, conv: nn.Module, filters: int, *, a
     return chain(embed=EmbedBytes(EMBEDDED), conv1=conv, **_activation(layers, filters, 1, activated=activated))
 
 
+def separable(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """33 positions of each channel by itself with stride 2, then a 1x1 (QuartzNet's C1, arXiv 1910.10261, table 1)."""
+    # In pictures and volumes as the ImageNet stem: a cube of 33 would have 36,000 weights a channel.
+    kernel = 33 if layers.dims == 1 else 7
+    stem = chain(
+        depthwise=layers.conv(channels, channels, kernel, layers.conv_stride(2), groups=channels),
+        reduce=layers.reduce(channels, 2),
+        pointwise=layers.conv(channels, filters, 1),
+        **_activation(layers, filters, 1, activated=activated),
+    )
+    return stem, filters
+
+
 def none(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
     """Nothing: the input is the first stage's own."""
     return nn.Sequential(), channels
@@ -107,6 +120,7 @@ STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
     "deep_rs": deep_rs,
     "bytes": embed_bytes,
     "bytes_small": embed_bytes_small,
+    "separable": separable,
     "none": none,
 }
 

@@ -73,6 +73,8 @@ class Network:
 
 PICTURE, SMALL_PICTURE, WAVE, VOLUME = (3, 224, 224), (3, 32, 32), (1, 16_000), (1, 64, 64, 64)
 TEXT, SHORT_TEXT = (1, 1024), (1, 256)
+# 16 s of log-mel frames, a hundred a second.
+SPEECH = (64, 1600)
 
 IMAGENET = {"stem": "imagenet", "num_classes": 1000}
 CIFAR = {"stem": "cifar", "num_classes": 10, "num_filters": 16, "shortcut": "A"}
@@ -252,6 +254,47 @@ resnet8_text = Network("resnet8_text", (1,) * 3, TEXTS, SHORT_TEXT)
 resnet10_text = Network("resnet10_text", (1,) * 4, TEXTS, SHORT_TEXT)
 resnet18_text = Network("resnet18_text", (2,) * 4, TEXTS, SHORT_TEXT)
 
+QUARTZNET = {
+    "block": "separable",
+    "shortcut": "C",
+    "stem": "separable",
+    "neck": "quartznet",
+    "head": "frames",
+    "dims": 1,
+    "in_channels": 64,
+    "num_classes": 29,
+    "num_filters": (256, 256, 512, 512, 512),
+    "strides": (1,) * 5,
+    "kernels": (33, 39, 51, 63, 75),
+    "repeats": 5,
+}
+
+
+def _quartznet(blocks: int) -> Network:
+    # arXiv 1910.10261, table 1: five kinds of blocks, each several times, of five convolutions; 28 letters and a blank.
+    return Network(f"quartznet{5 * blocks}x5", (blocks,) * 5, QUARTZNET, SPEECH)
+
+
+# For some thousands of short sounds on a CPU, which multiplies whole convolutions faster than many thin ones; an answer
+# every 40 ms.
+jasper4x2 = Network(
+    "jasper4x2",
+    (1,) * 4,
+    {
+        **QUARTZNET,
+        "block": "jasper",
+        "neck": "none",
+        "num_filters": (128,) * 4,
+        "strides": (2, 1, 1, 1),
+        "kernels": (7,) * 4,
+        "repeats": 2,
+    },
+    SPEECH,
+)
+quartznet5x5 = _quartznet(1)
+quartznet10x5 = _quartznet(2)
+quartznet15x5 = _quartznet(3)
+
 resnet8 = Network("resnet8", (1,) * 3, CIFAR | {"shortcut": "B"}, SMALL_PICTURE)
 resnet8_24 = Network("resnet8_24", (1,) * 3, CIFAR | {"shortcut": "B", "num_filters": 24}, SMALL_PICTURE)
 resnet8_32 = Network("resnet8_32", (1,) * 3, CIFAR | {"shortcut": "B", "num_filters": 32}, SMALL_PICTURE)
@@ -335,6 +378,10 @@ ZOO: dict[str, Network] = {
     "resnet8_text": resnet8_text,
     "resnet10_text": resnet10_text,
     "resnet18_text": resnet18_text,
+    "jasper4x2": jasper4x2,
+    "quartznet5x5": quartznet5x5,
+    "quartznet10x5": quartznet10x5,
+    "quartznet15x5": quartznet15x5,
     "resnet8": resnet8,
     "resnet8_24": resnet8_24,
     "resnet8_32": resnet8_32,

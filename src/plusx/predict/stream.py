@@ -16,6 +16,8 @@ from plusx.data.sources import FileSource
 from plusx.engines import Engine
 from plusx.predict.dense import segment_stream
 from plusx.tasks import task_from_json
+from plusx.tasks.decoder import Decoder
+from plusx.tasks.transcribe import reading
 
 Input = str | bytes | np.ndarray
 BATCH_SIZE = 32
@@ -26,7 +28,9 @@ class _Spec(Protocol):
     def prepare(self, source: bytes | np.ndarray) -> np.ndarray: ...
 
 
-def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], top: int = 5) -> Iterator[dict[str, Any]]:
+def predict_stream(
+    archive: Archive, engine: Engine, inputs: Iterable[Input], top: int = 5, decoder: Decoder | None = None
+) -> Iterator[dict[str, Any]]:
     """One row an input, in order: `path`, `label`, `probability`, `top` (label and probability, best first), `error`.
     Where an input may have several labels, `labels` lists them and `label` joins them by `|`.
 
@@ -35,11 +39,12 @@ def predict_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
         engine: runs its network.
         inputs: paths, files' bytes, or uint8 pixels `(height, width[, channels])`; `path` is None for the last two.
         top: how many of the likeliest labels to list.
+        decoder: how transcripts are read; None: by the likeliest path.
 
     A bad input gives a row whose `error` says why and whose other values are None; it never fails the others.
     """
     spec = spec_from_json(archive.manifest.preprocessing)
-    task = task_from_json(archive.manifest.task)
+    task = reading(task_from_json(archive.manifest.task), spec, decoder)
     if task.HEADS:
         yield from (answer.row for answer in segment_stream(archive, engine, inputs, top))
         return

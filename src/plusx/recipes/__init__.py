@@ -17,6 +17,7 @@ from plusx.recipes.paper2015 import paper2015, paper2015_resnet110
 from plusx.recipes.segment import segment, segment_fine_tune, segment_ladder
 from plusx.recipes.signals import signals, signals_fine_tune, signals_ladder
 from plusx.recipes.sounds import fine_tune_sounds, sounds, sounds_ladder, waves
+from plusx.recipes.speech import fine_tune_speech, speech, speech_ladder
 from plusx.recipes.texts import fine_tune_texts, texts, texts_ladder
 from plusx.recipes.volumes import volumes, volumes_fine_tune, volumes_ladder
 from plusx.training.recipe import Recipe
@@ -38,6 +39,8 @@ RECIPES: dict[str, RecipeFunction] = {
     "sounds": sounds,
     "waves": waves,
     "fine_tune_sounds": fine_tune_sounds,
+    "speech": speech,
+    "fine_tune_speech": fine_tune_speech,
     "segment": segment,
     "segment_fine_tune": segment_fine_tune,
     "volumes": volumes,
@@ -69,6 +72,7 @@ AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
     "signal": Automatic("signals", "signals_fine_tune", signals_ladder),
     "sound": Automatic("sounds", "fine_tune_sounds", sounds_ladder),
     "text": Automatic("texts", "fine_tune_texts", texts_ladder),
+    ("sound", "transcribe"): Automatic("speech", "fine_tune_speech", speech_ladder),
     ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
 }
 """By modality, and by modality and task where a task has its own."""

@@ -15,14 +15,16 @@ from plusx.tasks.embed import Embed
 from plusx.tasks.multilabel import Multilabel
 from plusx.tasks.regress import Regress
 from plusx.tasks.segment import Segment
+from plusx.tasks.transcribe import Transcribe
 
-Task = Classify | Multilabel | Regress | Embed | Segment
+Task = Classify | Multilabel | Regress | Embed | Segment | Transcribe
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,
     "multilabel": Multilabel,
     "regress": Regress,
     "embed": Embed,
     "segment": Segment,
+    "transcribe": Transcribe,
 }
 
 
