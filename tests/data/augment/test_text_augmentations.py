@@ -14,6 +14,7 @@ from plusx.data.augment.text import byte_drop, byte_swap, letter_case, text_star
 from plusx.data.text import TextSpec
 
 WORDS = ["The quick brown fox", "Größe und Maß", "быстрая лиса", "快速的棕色狐狸跳过", "a", "ß", "😀😀😀", "x" * 40]
+CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 CASES: dict[str, Any] = {
     **{name: kind() for name, kind in SUITED["text"].items()},
     "all dropped": ByteDrop(share=1),
