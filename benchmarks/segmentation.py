@@ -8,18 +8,15 @@ The pictures are those of make_masked_digits.py, as PNG files: digits over photo
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from make_masked_digits import COUNTS, SIDE, write_set
-from mnist import UNSET
 from results import setting, spread, write_section
+from sounds import run
 
 HEADING = "Segmentation: digits over photographs"
 PEER = Path(__file__).parent / "peers" / "segmentation_torchvision.py"
@@ -73,15 +70,6 @@ def train_peer(pictures: Path, network: str, seed: int, budget_s: int) -> Done:
     command = [str(PEER), str(pictures), "--network", network, "--budget", str(budget_s), "--seed", str(seed)]
     answer = run(command, {})
     return Done(answer["mean_iou"], answer["pixel_accuracy"], answer["duration_s"])
-
-
-def run(arguments: Sequence[str], environment: Mapping[str, str]) -> dict:
-    kept = {name: value for name, value in os.environ.items() if name not in UNSET or name == "OMP_NUM_THREADS"}
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, env=kept | dict(environment), capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
-    return json.loads(done.stdout)
 
 
 def table(rounds: Mapping[str, Sequence[Done]], seeds: int, budget_s: int) -> str:
