@@ -129,20 +129,25 @@ def read_mask(source: bytes | np.ndarray, codes: Codes | None) -> Mask:
     Raises:
         BadSample: it is no PNG, or has colours, more than 8 bits, or a value that means nothing.
     """
-    if isinstance(source, bytes):
-        with understandable(), quiet_if_needed(source):
-            picture = opened(source, ImageSpec.model_fields["max_pixels"].default)
+    stored = _decoded(source) if isinstance(source, bytes) else source
+    return stored if codes is None else codes.read(stored)
+
+
+def _decoded(content: bytes) -> Mask:
+    try:
+        with understandable(), quiet_if_needed(content):
+            picture = opened(content, ImageSpec.model_fields["max_pixels"].default)
             if not isinstance(picture, PngImageFile):
-                raise BadSample("its mask is no PNG: other formats change the classes")
+                raise BadSample("it is no PNG: other formats change the classes")
             if picture.mode not in ("L", "P", "1"):
                 raise BadSample(
-                    f"its mask has colours or more than 8 bits (mode {picture.mode}); save the classes' numbers as an "
-                    "8-bit PNG of mode L or P"
+                    f"it has colours or more than 8 bits (mode {picture.mode}); save the classes' numbers as an 8-bit "
+                    "PNG of mode L or P"
                 )
-            stored = np.asarray(picture).astype(np.uint8)
-    else:
-        stored = source
-    return stored if codes is None else codes.read(stored)
+            return np.asarray(picture).astype(np.uint8)
+    except BadSample as error:
+        # An example is called by its picture, which may be in order.
+        raise BadSample(f"its mask: {error.reason}") from error
 
 
 def pictures_of(samples: Samples) -> Samples:
