@@ -11,7 +11,7 @@ from plusx.data.samples import Samples
 from plusx.model.zoo import ZOO
 from plusx.tasks import task_for
 from plusx.tasks.transcribe import Transcribe
-from plusx.training.criterion import build_losses
+from plusx.training.criterion import build_losses, refuse_unsuited
 from plusx.training.recipe import Recipe
 
 
@@ -24,12 +24,13 @@ def suited(recipe: Recipe, samples: Samples) -> Recipe:
 
 
 def check_task(recipe: Recipe, samples: Samples) -> None:
-    """Nothing, if the task can be trained with the recipe's loss, balance and network; before anything is begun.
+    """Nothing, if the task can be trained as the recipe says; before anything is begun.
 
     Raises:
         WrongUse: it cannot.
     """
     task = task_for(samples)
+    refuse_unsuited(recipe, task)
     build_losses(recipe, task, samples.targets, len(samples.classes))
     if isinstance(task, Transcribe):
         task.check_frames(samples, _places(recipe, task.network_options(samples.classes)))
