@@ -71,8 +71,7 @@ def _recipe_name(plan: Plan, samples: Samples, start: Start | None) -> str:
 
 def _facts(samples: Samples, start: Start | None) -> Facts:
     facts = survey(samples)
-    # A mask asks for all of a picture, whatever part of it a start has seen.
-    return facts if start is None or TASKS[samples.task].HEADS else facts_as_in(start, facts)
+    return facts if start is None or TASKS[samples.task].WHOLE else facts_as_in(start, facts)
 
 
 def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:

@@ -14,7 +14,7 @@ from plusx.errors import WrongUse
 from plusx.model.zoo import ZOO
 from plusx.tasks import TASKS, task_for
 from plusx.tasks.transcribe import Transcribe
-from plusx.training.criterion import build_losses
+from plusx.training.criterion import build_losses, refuse_unsuited
 from plusx.training.recipe import Recipe
 from plusx.training.spec_mask import refuse_unless_spectrograms
 from plusx.training.whiten import check_whitening
@@ -79,12 +79,13 @@ def _check_bytes(recipe: Recipe) -> None:
 
 
 def check_task(recipe: Recipe, samples: Samples) -> None:
-    """Nothing, if the task can be trained with the recipe's loss, balance and network; before anything is begun.
+    """Nothing, if the task can be trained as the recipe says; before anything is begun.
 
     Raises:
         WrongUse: it cannot.
     """
     task = task_for(samples)
+    refuse_unsuited(recipe, task)
     build_losses(recipe, task, samples.targets, len(samples.classes))
     if isinstance(task, Transcribe):
         task.check_frames(samples, _places(recipe, task.network_options(samples.classes)))
