@@ -1,6 +1,7 @@
 """A few real digits as each kind of examples that there is: what is asked of pictures is asked of all."""
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,6 +87,25 @@ def masks(root: Path) -> Path:
     return root
 
 
+def boxes(root: Path) -> Path:
+    """Each digit's ink in a box."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for split, number, picture, label in digits():
+        (root / split).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).resize((32, 32), Image.Resampling.NEAREST).save(root / split / f"{number:03d}.png")
+        rows, columns = (np.flatnonzero((picture > 127).any(axis)) for axis in (1, 0))
+        x, y = 4 * int(columns[0]), 4 * int(rows[0])
+        size = (4 * int(columns[-1]) + 4 - x, 4 * int(rows[-1]) + 4 - y)
+        own = found.setdefault(split, {"images": [], "annotations": []})
+        own["images"].append({"id": number, "file_name": f"{number:03d}.png", "width": 32, "height": 32})
+        box = {"id": number, "image_id": number, "category_id": label % 2, "bbox": [x, y, *size], "iscrowd": 0}
+        own["annotations"].append({**box, "area": size[0] * size[1]})
+    kinds = [{"id": 0, "name": "even"}, {"id": 1, "name": "odd"}]
+    for split, own in found.items():
+        (root / split / "annotations.json").write_text(json.dumps({**own, "categories": kinds}), encoding="utf-8")
+    return root
+
+
 def tone(hertz: float, seconds: float, seed: int) -> np.ndarray:
     times = np.arange(int(RATE * seconds)) / RATE
     noise = np.random.default_rng(seed).normal(size=len(times))
@@ -142,6 +162,7 @@ KINDS: dict[str, Kind] = {
     "numbers": Kind("image", "regress", numbers, ".png", NARROW),
     "embeddings": Kind("image", "embed", pictures, ".png", NARROW),
     "masks": Kind("image", "segment", masks, ".png", NARROW),
+    "boxes": Kind("image", "detect", boxes, ".png", NARROW),
     "sounds": Kind("sound", "classify", sounds, ".wav", NARROW),
     "speech": Kind("sound", "transcribe", speech, ".wav", {"model_options.num_filters": "[8, 8, 8, 8]"}),
     "texts": Kind("text", "classify", texts, ".txt", NARROW),
