@@ -7,6 +7,8 @@ Needs aeon (arXiv 2012.08791 is MiniRocket) or scikit-learn alone; nothing here 
 the trained model; what numba compiles once, and the test, are outside.
 """
 
+# aeon is no dependency of this project.
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import argparse

@@ -6,6 +6,8 @@ Nothing here is plusx. FOLDER has SPLIT/CLASS/*.nii.gz, which are resampled to 2
 of 16, until the time is up. `duration_s` runs from the files to the trained network; imports and the test are outside.
 """
 
+# MONAI is no dependency of this project.
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import argparse
@@ -13,9 +15,9 @@ import json
 import time
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import torch
+from nibabel.nifti1 import Nifti1Image
 from torch import nn
 from torchvision.models.video import r3d_18
 
@@ -58,7 +60,7 @@ def textbook(classes: int) -> nn.Module:
 
 def residual(classes: int) -> nn.Module:
     network = r3d_18(num_classes=classes)
-    network.stem[0] = nn.Conv3d(1, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)
+    setattr(network.stem, "0", nn.Conv3d(1, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False))
     return network
 
 
@@ -75,7 +77,7 @@ def read(folder: Path, classes: list[str]) -> Set:
 
 
 def one(path: Path) -> torch.Tensor:
-    values = np.asarray(nibabel.load(path).dataobj, np.float32).transpose(2, 1, 0)
+    values = np.asarray(Nifti1Image.from_filename(path).dataobj, np.float32).transpose(2, 1, 0)
     size = (SIDE, SIDE, SIDE)
     return nn.functional.interpolate(torch.from_numpy(values.copy())[None, None], size, mode="trilinear")[0]
 
