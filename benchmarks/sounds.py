@@ -127,9 +127,9 @@ def train_peer(listing: Path, seconds: float, seed: int, budget_s: int, *, svm: 
     return Done(100 * answer["accuracy"], answer["duration_s"])
 
 
-def run(arguments: Sequence[str], environment: dict[str, str]) -> dict:
+def run(arguments: Sequence[str], environment: dict[str, str], python: str = sys.executable) -> dict:
     kept = {name: value for name, value in os.environ.items() if name not in UNSET or name == "OMP_NUM_THREADS"}
-    command = [sys.executable, *arguments]
+    command = [python, *arguments]
     done = subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL.PngImagePlugin import PngImageFile
 
+from plusx.data.boxes import BoxedSource
 from plusx.data.decode import BadSample, opened, quiet_if_needed, understandable
 from plusx.data.image import ImageSpec
 from plusx.data.sources import Indices, Samples, Source
@@ -129,22 +130,28 @@ def read_mask(source: bytes | np.ndarray, codes: Codes | None) -> Mask:
     Raises:
         BadSample: it is no PNG, or has colours, more than 8 bits, or a value that means nothing.
     """
-    if isinstance(source, bytes):
-        with understandable(), quiet_if_needed(source):
-            picture = opened(source, ImageSpec.model_fields["max_pixels"].default)
-            if not isinstance(picture, PngImageFile):
-                raise BadSample("its mask is no PNG: other formats change the classes")
-            if picture.mode not in ("L", "P", "1"):
-                raise BadSample(
-                    f"its mask has colours or more than 8 bits (mode {picture.mode}); save the classes' numbers as an "
-                    "8-bit PNG of mode L or P"
-                )
-            stored = np.asarray(picture).astype(np.uint8)
-    else:
-        stored = source
+    stored = _decoded(source) if isinstance(source, bytes) else source
     return stored if codes is None else codes.read(stored)
 
 
+def _decoded(content: bytes) -> Mask:
+    try:
+        with understandable(), quiet_if_needed(content):
+            picture = opened(content, ImageSpec.model_fields["max_pixels"].default)
+            if not isinstance(picture, PngImageFile):
+                raise BadSample("it is no PNG: other formats change the classes")
+            if picture.mode not in ("L", "P", "1"):
+                raise BadSample(
+                    f"it has colours or more than 8 bits (mode {picture.mode}); save the classes' numbers as an 8-bit "
+                    "PNG of mode L or P"
+                )
+            return np.asarray(picture).astype(np.uint8)
+    except BadSample as error:
+        # An example is called by its picture, which may be in order.
+        raise BadSample(f"its mask: {error.reason}") from error
+
+
 def pictures_of(samples: Samples) -> Samples:
-    """The examples without their masks, where they have any."""
-    return replace(samples, source=samples.source.pictures) if isinstance(samples.source, PairSource) else samples
+    """The examples without their masks, or without what their boxes need, where they have any."""
+    source = samples.source
+    return replace(samples, source=source.pictures) if isinstance(source, PairSource | BoxedSource) else samples
