@@ -130,7 +130,7 @@ def people(sounds: Path, folder: Path, seed: int = 0) -> tuple[Path, Path]:
         seed: decides the strings.
 
     Returns:
-        (single words: the digits, the days, today, tomorrow, yesterday; 60 strings of two to five digits, each digit's
+        (single words: the digits, the days, today, tomorrow, yesterday; 60 strings of two or three digits, each digit's
         recording after the other's with 0.1 s between them).
     """
     digits = sounds / "digits"
@@ -142,7 +142,7 @@ def people(sounds: Path, folder: Path, seed: int = 0) -> tuple[Path, Path]:
     draw = random.Random(seed)
     rows: list[tuple[str, str, str]] = []
     for number in range(60):
-        words = [draw.choice(DIGITS) for _ in range(draw.randint(2, 5))]
+        words = [draw.choice(DIGITS) for _ in range(draw.randint(2, 3))]
         recorded = [wavfile.read(files[word]) for word in words]
         rate = recorded[0][0]
         parts = [part for _, values in recorded for part in (values, np.zeros(rate // 10, np.int16))]

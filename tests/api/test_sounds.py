@@ -66,9 +66,9 @@ def test_bytes_files_and_samples_are_answered_and_bad_ones_are_rows(run: Path, t
     answers = plusx.load(run).predict(inputs)
     assert [answer["label"] for answer in answers] == ["high", "high", "low", "low", "low", None, None, None, None]
     assert [answer["error"] for answer in answers[5:]] == [
-        "the file is empty",
-        "there is not one sample in it",
-        "a sample is infinite or no number",
+        "the file is empty; copy it again",
+        "there is not one sample in it; leave it out",
+        "a sample is infinite or no number; save it anew",
         "the file is cut short; copy it again",
     ]
 

@@ -77,7 +77,7 @@ def test_bytes_files_and_bad_ones_are_answered(trained: Trained, tmp_path: Path)
     answers = model.predict(inputs)
     assert [answer["label"] for answer in answers] == ["greek", None, "russian", None, "latin", None]
     assert [answer["error"] for answer in answers if answer["error"]] == [
-        "the text is empty",
+        "the text is empty; leave it out",
         "not UTF-8: byte 4 is 0xe9; save it as UTF-8",
         "byte 2 is zero: no text, or UTF-16; save it as UTF-8",
     ]

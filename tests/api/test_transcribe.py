@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jiwer
 import numpy as np
 import pytest
 import torch
@@ -138,8 +139,15 @@ def test_a_beam_and_a_language_model(trained: Trained, listing: Path, tmp_path: 
     assert [answer["error"] for answer in heard] == [None] * 30
     known = {word for answer in heard for word in answer["words"]} & {"abc", "cba"}
     assert known
+    scores = model.evaluate(listing, lm=tmp_path / "two.arpa")
+    with listing.open() as file:
+        said = [row["text"].lower() for row in csv.DictReader(file) if row["split"] == "test"]
+    assert scores["wer"] == pytest.approx(jiwer.wer(said, [answer["text"] for answer in heard]))
+    assert scores["wer"] != model.evaluate(listing)["wer"]
     with pytest.raises(plusx.WrongUse, match="--beam 1"):
         model.predict(sounds, beam=1, lm=tmp_path / "two.arpa")
+    with pytest.raises(plusx.WrongUse, match="--beam 1"):
+        model.evaluate(listing, beam=1, lm=tmp_path / "two.arpa")
     with pytest.raises(plusx.WrongUse, match="--beam 0"):
         model.predict(sounds, beam=0)
 
@@ -153,6 +161,7 @@ def test_the_command_line(trained: Trained, listing: Path, tmp_path: Path, capsy
     with pytest.raises(SystemExit):
         main(["predict", str(trained.model), sound, "--out", str(tmp_path / "answers.parquet")])
     evaluate(trained.model, str(listing))
+    evaluate(trained.model, str(listing), beam=4)
     words = capsys.readouterr().out
     assert trained.test is not None
     assert f"word error rate    {100 * trained.test['wer']:.2f} %" in words
@@ -164,6 +173,8 @@ def test_a_beam_is_for_transcripts_alone(digit_folder: Path, tmp_path: Path) -> 
     pictures = plusx.train(digit_folder, out=tmp_path / "run", changes=changes)
     with pytest.raises(plusx.WrongUse, match="--beam, --lm: they are for models that write transcripts"):
         pictures.load().predict(next(digit_folder.glob("test/*/*.png")), beam=4)
+    with pytest.raises(plusx.WrongUse, match="--beam, --lm: they are for models that write transcripts"):
+        pictures.load().evaluate(digit_folder, beam=4)
 
 
 def test_characters_that_the_model_does_not_know_are_refused(trained: Trained, listing: Path, tmp_path: Path) -> None:

@@ -140,15 +140,17 @@ def test_csv(make_folder, tmp_path: Path, encoding: str):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("file", "label")], "no column 'path' among file, label"),
-        ([], "no column 'path' among none"),
+        ([("file", "label")], "no column 'path' or 'text' among file, label; add it"),
+        ([("text", "lable")], "no column 'label' among text, lable; add it"),
+        ([("path", "transcript")], "no column 'label', 'target', 'mask' or 'text' among path, transcript; add it"),
+        ([], "the file is empty; list examples in it"),
         ([("path", "label")], "lists no examples"),
         ([("path", "label"), ("a.png", "")], "line 2: no label"),
         ([("path", "label"), ("a.png", "x"), ("", "x")], "line 3: no path"),
         ([("path", "label"), ("a.png", "x"), ("b.png", "x|y | x")], r"line 3: a label is there twice \(x\|y \| x\)"),
         ([("path", "label"), ("a.png", "x||y")], "line 2: no label"),
         ([("path", "label"), ("a.png", "x|y|")], "line 2: no label"),
-        ([("path", "label"), ("a.png",)], "line 2: 1 values"),
+        ([("path", "label"), ("a.png",)], "line 2: 1 values under 2 columns; quote values with commas"),
         ([("path", "label", "split"), ("a.png", "x", "dev")], "line 2: split 'dev'"),
         ([("path", "label"), ("a.png", "x"), ("b.png", "y")], "none of its files exists, for example .*a.png"),
     ],
@@ -159,7 +161,9 @@ def test_wrong_csv_lines_are_named(tmp_path: Path, rows: list[tuple[str, ...]], 
 
 def test_files_that_are_no_csv_or_parquet(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"path,label\n\xff\xfe,x\n")
-    wrong(tmp_path / "a.csv", "not a CSV file")
+    wrong(tmp_path / "a.csv", r"not a CSV file in UTF-8 \(line 2: byte 12 of the file is 0xff\); save it as UTF-8")
+    (tmp_path / "a.csv").write_text('text,label\n"never closed,x\n')
+    wrong(tmp_path / "a.csv", "not a CSV file in UTF-8 .*; close its quotes")
     (tmp_path / "a.parquet").write_bytes(b"path,label\n")
     wrong(tmp_path / "a.parquet", "not a Parquet file")
 

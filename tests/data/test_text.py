@@ -62,9 +62,9 @@ def test_a_byte_order_mark_is_left_out():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "the text is empty"),
-        (b" \r\n\t", "the text is empty"),
-        ("\ufeff".encode(), "the text is empty"),
+        (b"", "the text is empty; leave it out"),
+        (b" \r\n\t", "the text is empty; leave it out"),
+        ("\ufeff".encode(), "the text is empty; leave it out"),
         ("caf\u00e9 au lait".encode("latin-1"), "not UTF-8: byte 4 is 0xe9; save it as UTF-8"),
         (b"ok\xc3", "not UTF-8: byte 3 is 0xc3; save it as UTF-8"),
         ("words".encode("utf-16"), "it is UTF-16, by its byte-order mark; save it as UTF-8"),
@@ -72,7 +72,7 @@ def test_a_byte_order_mark_is_left_out():
         ("words".encode("utf-32"), "it is UTF-32, by its byte-order mark; save it as UTF-8"),
         ("words".encode("utf-16-le"), "byte 2 is zero: no text, or UTF-16; save it as UTF-8"),
         (b"\x7fELF\x02\x01\x01\0", "byte 8 is zero: no text, or UTF-16; save it as UTF-8"),
-        (np.zeros(3, np.uint8), "the text is empty"),
+        (np.zeros(3, np.uint8), "the text is empty; leave it out"),
         (np.zeros((3, 2), np.uint8), "an array of uint8 and shape (3, 2), not a text's bytes (uint8)"),
         (np.zeros(3, np.int64), "an array of int64 and shape (3,), not a text's bytes (uint8)"),
     ],

@@ -76,7 +76,7 @@ def test_texts_that_cannot_be_used_are_named_by_their_line(tmp_path: Path):
     prepared = prepare_samples(read_dataset(path).split("train"), TextSpec(length=8), cache=None)
     assert [bytes(one).rstrip(b"\0") for one in prepared.gather(np.arange(2))] == [b"fine", b"xxxxxxxx"]
     assert [tuple(one) for one in prepared.skipped] == [
-        (f"{path}:line 3", "the text is empty"),
+        (f"{path}:line 3", "the text is empty; leave it out"),
         (f"{path}:line 4", "byte 6 is zero: no text, or UTF-16; save it as UTF-8"),
     ]
     assert csv.field_size_limit() == 131_072

@@ -121,6 +121,8 @@ class Model:
         data_dir: Path | None = None,
         cache: bool = True,
         tta: str = "none",
+        beam: int | None = None,
+        lm: str | Path | None = None,
     ) -> dict[str, Any]:
         """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
         `split`; with test-time views, their name as `tta`.
@@ -131,12 +133,14 @@ class Model:
             data_dir: where a known set's files are.
             cache: keep decoded pictures for the next time.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
+            beam, lm: how transcripts are read, as for `predict`.
 
         Raises:
-            WrongUse: no such split or views, views of what is no picture, classes that the model does not know, or
-                several labels where it names one.
-            PlusxError: no example can be read.
+            WrongUse: no such split or views, views of what is no picture, classes that the model does not know,
+                several labels where it names one, or a beam or language model without transcripts.
+            PlusxError: no example can be read, or no such language model.
         """
+        decoder = find_decoder(beam, lm)
         engine = with_views(self.engine, self.archive, tta)
         manifest = self.archive.manifest
         spec = spec_from_json(manifest.preprocessing)
@@ -150,7 +154,7 @@ class Model:
         )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
-        scores = evaluate(self.archive, engine, prepared)
+        scores = evaluate(self.archive, engine, prepared, decoder)
         reasons = [skipped._asdict() for skipped in prepared.skipped]
         viewed = {} if tta == "none" else {"tta": tta}
         return {"split": split, **viewed, **scores, "skipped_because": reasons}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
 Tta = Annotated[str, typer.Option("--tta", help="Answer by the mean over views of each picture: mirror or shift.")]
+Beam = Annotated[int | None, typer.Option("--beam", help="How many readings of a transcript to follow.")]
+Lm = Annotated[Path | None, typer.Option("--lm", help="A language model (.arpa) that helps to read transcripts.")]
 
 
 def print_json(value: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, Tta, print_json, say, say_card, shown_card
+from plusx.cli.output import Beam, Json, Lm, Tta, print_json, say, say_card, shown_card
 from plusx.errors import PlusxError, WrongUse
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Write each picture there with its classes' colours, or its boxes, over it."),
     ] = None,
-    beam: Annotated[int | None, typer.Option(help="How many readings of a transcript to follow.")] = None,
-    lm: Annotated[Path | None, typer.Option(help="A language model (.arpa) that helps to read transcripts.")] = None,
+    beam: Beam = None,
+    lm: Lm = None,
     json: Json = False,
 ) -> None:
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""

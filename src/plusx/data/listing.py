@@ -1,7 +1,7 @@
 """Lists of examples: CSV, Parquet and JSON-lines files, whose columns say what is asked of the examples."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,9 @@ def read_listing(path: Path, multilabel: bool = False, modality: str = "auto") -
     for needed, read in KINDS.items():
         if set(needed) <= named:
             return read(path, table, multilabel, modality)
-    missing = "path" if "path" not in table.columns else "label' or 'target"
-    raise WrongUse(f"{path}: no column {missing!r} among {', '.join(table.columns) or 'none'}; add it")
+    if not table.columns:
+        raise WrongUse(f"{path}: the file is empty; list examples in it, under the columns' names")
+    raise WrongUse(f"{path}: no column {_missing(table.columns)} among {', '.join(table.columns)}; add it")
 
 
 def labelled_files(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
@@ -111,6 +112,17 @@ def labelled_texts(path: Path, table: Table, multilabel: bool, modality: str) ->
     rows = {split: np.flatnonzero(splits == split) for split in SPLITS}
     parts = {split: every.take(those) if len(those) else None for split, those in rows.items()}
     return DataSet(parts["train"], parts["val"], parts["test"], classes, str(path))
+
+
+def _missing(columns: Sequence[str]) -> str:
+    """What a list lacks to be of any kind.
+
+    >>> _missing(["text", "split"]), _missing(["file"])
+    ("'label'", "'path' or 'text'")
+    """
+    if "path" in columns:
+        return "'label', 'target', 'mask' or 'text'"
+    return "'label'" if "text" in columns else "'path' or 'text'"
 
 
 def full_path(file: str, base: str, where: str) -> str:

@@ -67,9 +67,11 @@ def csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
                     return
                 yield f"line {reader.line_num}", values
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path}: not a CSV file in UTF-8 ({_first_wrong(path)})") from error
+        raise WrongUse(f"{path}: not a CSV file in UTF-8 ({_first_wrong(path)}); save it as UTF-8") from error
     except csv.Error as error:
-        raise WrongUse(f"{path}: not a CSV file in UTF-8 ({error})") from error
+        raise WrongUse(
+            f"{path}: not a CSV file in UTF-8 ({error}); close its quotes, and double those inside a text"
+        ) from error
 
 
 @contextmanager
@@ -101,7 +103,9 @@ def _csv_rows(path: Path, lines: Iterator[tuple[str, list[str]]], header: Sequen
         if not values:
             continue
         if len(values) != len(header):
-            raise WrongUse(f"{path}: {place}: {len(values)} values under {len(header)} column names")
+            raise WrongUse(
+                f"{path}: {place}: {len(values)} values under {len(header)} columns; quote values with commas"
+            )
         yield TextRow(place, dict(zip(header, values, strict=True)))
 
 
@@ -120,7 +124,7 @@ def _jsonl_rows(path: Path) -> Iterator[TextRow]:
                 if line.strip():
                     yield TextRow(f"line {number}", _object(path, number, line))
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path}: not JSON lines in UTF-8 ({_first_wrong(path)})") from error
+        raise WrongUse(f"{path}: not JSON lines in UTF-8 ({_first_wrong(path)}); save it as UTF-8") from error
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, str]:

@@ -157,9 +157,9 @@ def decode(source: bytes | np.ndarray, rate: int) -> Wave:
     if not RATES[0] <= wave.rate <= RATES[1]:
         raise BadSample(f"{wave.rate:,} samples a second; there must be {RATES[0]:,} to {RATES[1]:,}")
     if len(wave.values) == 0:
-        raise BadSample("there is not one sample in it")
+        raise BadSample("there is not one sample in it; leave it out")
     if not np.isfinite(wave.values).all():
-        raise BadSample("a sample is infinite or no number")
+        raise BadSample("a sample is infinite or no number; save it anew")
     return wave
 
 
@@ -167,7 +167,7 @@ def _read(source: bytes | np.ndarray, rate: int) -> Wave:
     if isinstance(source, np.ndarray):
         return Wave(_from_array(source), rate)
     if not source:
-        raise BadSample("the file is empty")
+        raise BadSample("the file is empty; copy it again")
     if source.startswith(b"RIFF") and source[8:12] == b"WAVE":
         return read_wav(source)
     return read_compressed(source)

@@ -114,7 +114,7 @@ def checked(source: bytes | np.ndarray) -> bytes:
     except UnicodeDecodeError as error:
         raise BadSample(f"not UTF-8: byte {error.start + 1} is 0x{text[error.start]:02x}; save it as UTF-8") from None
     if not words or words.isspace():
-        raise BadSample("the text is empty")
+        raise BadSample("the text is empty; leave it out")
     return text
 
 

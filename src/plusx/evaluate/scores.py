@@ -13,20 +13,23 @@ from plusx.data.cache import Prepared
 from plusx.engines import Engine
 from plusx.errors import PlusxError
 from plusx.tasks import task_from_json
+from plusx.tasks.decoder import Decoder
+from plusx.tasks.transcribe import reading
 
 BATCH_SIZE = 256
 
 
-def evaluate(archive: Archive, engine: Engine, prepared: Prepared) -> dict[str, Any]:
+def evaluate(archive: Archive, engine: Engine, prepared: Prepared, decoder: Decoder | None = None) -> dict[str, Any]:
     """What the archive's task scores (see the `scores` of `plusx.tasks`), and `skipped`, how many examples could not be
-    read.
+    read. Transcripts are read by the decoder; None: by the likeliest path.
 
     Raises:
+        WrongUse: there is a decoder, but no transcript to read.
         PlusxError: not one example could be read.
     """
     if len(prepared) == 0:
         raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
-    task = task_from_json(archive.manifest.task)
+    task = reading(task_from_json(archive.manifest.task), None, decoder)
     scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), prepared.classes)
     return {**scores, "skipped": len(prepared.skipped)}
 
