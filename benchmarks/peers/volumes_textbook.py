@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from importlib import import_module
 from pathlib import Path
 
 import nibabel
@@ -58,13 +59,12 @@ def textbook(classes: int) -> nn.Module:
 
 def residual(classes: int) -> nn.Module:
     network = r3d_18(num_classes=classes)
-    network.stem[0] = nn.Conv3d(1, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)
+    network.stem.register_module("0", nn.Conv3d(1, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False))
     return network
 
 
 def from_monai(classes: int) -> nn.Module:
-    from monai.networks.nets.resnet import resnet10
-
+    resnet10 = import_module("monai.networks.nets.resnet").resnet10
     return resnet10(spatial_dims=3, n_input_channels=1, num_classes=classes)
 
 
@@ -75,7 +75,7 @@ def read(folder: Path, classes: list[str]) -> Set:
 
 
 def one(path: Path) -> torch.Tensor:
-    values = np.asarray(nibabel.load(path).dataobj, np.float32).transpose(2, 1, 0)
+    values = np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj, np.float32).transpose(2, 1, 0)
     size = (SIDE, SIDE, SIDE)
     return nn.functional.interpolate(torch.from_numpy(values.copy())[None, None], size, mode="trilinear")[0]
 
