@@ -87,8 +87,8 @@ def table(rounds: Mapping[str, Sequence[Done]], seeds: int, budget_s: int) -> st
     about = (
         f"{counts} pictures of {SIDE}x{SIDE}, 11 classes; scored are test pictures, whose photographs and digits no "
         f"side had seen. {seeds} seed(s) of {budget_s} s, all from fresh weights. The others: the loop of "
-        "torchvision's references, but with AdamW at 1e-3 in place of SGD, since nothing is pretrained. plusx also measures its "
-        "speed and stores its model within the time."
+        "torchvision's references, but with AdamW at 1e-3 in place of SGD, since nothing is pretrained. plusx also "
+        "measures its speed and stores its model within the time."
     )
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return "\n".join([*lines, "", about, "", f"{setting()}, {threads} threads."])
