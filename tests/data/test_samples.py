@@ -141,7 +141,7 @@ def test_csv(make_folder, tmp_path: Path, encoding: str):
     ("rows", "words"),
     [
         ([("file", "label")], "no column 'path' among file, label"),
-        ([], "no column 'path' among none"),
+        ([], "the file is empty; its first row names the columns"),
         ([("path", "label")], "lists no examples"),
         ([("path", "label"), ("a.png", "")], "line 2: no label"),
         ([("path", "label"), ("a.png", "x"), ("", "x")], "line 3: no path"),

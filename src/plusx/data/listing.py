@@ -39,7 +39,9 @@ def read_listing(path: Path, multilabel: bool = False, modality: str = "auto") -
         if set(needed) <= named:
             return read(path, table, multilabel, modality)
     missing = "path" if "path" not in table.columns else "label' or 'target"
-    raise WrongUse(f"{path}: no column {missing!r} among {', '.join(table.columns) or 'none'}; add it")
+    if not table.columns:
+        raise WrongUse(f"{path}: the file is empty; its first row names the columns, such as path,label")
+    raise WrongUse(f"{path}: no column {missing!r} among {', '.join(table.columns)}; add it")
 
 
 def labelled_files(path: Path, table: Table, multilabel: bool, modality: str) -> DataSet:
@@ -100,7 +102,7 @@ def labelled_texts(path: Path, table: Table, multilabel: bool, modality: str) ->
         raise WrongUse(f"--modality {modality}: {path} has a column of texts; give a list with the column path")
     lines = list(table.rows)
     if not lines:
-        raise WrongUse(f"{path}: the file lists no examples")
+        raise WrongUse(f"{path}: the file lists no examples; write a row for each")
     multilabel = multilabel or any("|" in values["label"] for _, values in lines)
     labels = [labels_in(values["label"], f"{path}: {place}", multilabel) for place, values in lines]
     splits = np.array([split_named(values.get("split", "train"), f"{path}: {place}") for place, values in lines])
@@ -148,7 +150,7 @@ def check_files(path: Path, files: list[str]) -> None:
         WrongUse: none is listed, or none exists.
     """
     if not files:
-        raise WrongUse(f"{path}: the file lists no examples")
+        raise WrongUse(f"{path}: the file lists no examples; write a row for each")
     if not any(os.path.exists(file) for file in files):
         raise WrongUse(f"{path}: none of its files exists, for example {files[0]}; mend its paths")
 
