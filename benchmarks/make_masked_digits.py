@@ -88,13 +88,14 @@ def one(
     labels: np.ndarray,
     size: tuple[int, int],
     most: int = MOST_DIGITS,
+    at_least: int = 1,
 ) -> Composed:
-    """A part of the photograph of this size, from 1 to `most` digits over it, and their mask."""
+    """A part of the photograph of this size, from `at_least` to `most` digits over it, and their mask."""
     height, width = size
     top, left = (random.integers(have - want + 1) for have, want in zip(ground.shape, size, strict=False))
     picture = ground[top : top + height, left : left + width].astype(np.float32)
     mask = np.zeros(size, np.uint8)
-    for chosen in random.integers(len(digits), size=random.integers(1, most + 1)):
+    for chosen in random.integers(len(digits), size=random.integers(at_least, most + 1)):
         side = int(random.integers(*DIGIT_SIDES))
         ink = np.asarray(Image.fromarray(digits[chosen]).resize((side, side), Image.Resampling.BILINEAR))
         down, across = (int(random.integers(whole - side + 1)) for whole in size)
