@@ -4,7 +4,7 @@
 
 Photographs are those inside the wheels of scikit-image (`pip download --no-deps scikit-image`, unpacked: its folder
 skimage/data), scikit-learn and matplotlib. Each photograph, and each digit, is in one split only. A digit's colour is
-random, it is half to wholly opaque, and what is laid later covers what lies below.
+random, it is nearly opaque, and what is laid later covers what lies below.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sklearn.datasets import load_sample_image
 
 from peers.contest import read_mnist
 
-SIDE = 96
+SIDE = 64
 COUNTS = {"train": 3_000, "val": 300, "test": 600}
 PHOTOS = {
     "train": ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "rocket.jpg"),
     "val": ("motorcycle_left.png",),
     "test": ("coffee.png", "grace_hopper.jpg"),
 }
-MOST_DIGITS = 3
-DIGIT_SIDES = (24, 56)
-OPAQUE = (0.5, 1.0)
+MOST_DIGITS = 2
+DIGIT_SIDES = (24, 48)
+OPAQUE = (0.8, 1.0)
 INK = 96
 """From this value of 255 on a digit's pixel is the digit's, in the mask."""
 Composed = tuple[np.ndarray, np.ndarray]

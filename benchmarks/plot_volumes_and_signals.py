@@ -45,7 +45,7 @@ def turned_volumes(mnist: Path, folder: Path, budget_s: int) -> list[Shown]:
     write_volumes(mnist, folder)
     model = plusx.train(folder, out=folder.with_name("volumes-run"), budget_s=budget_s).load()
     paths = sorted(folder.glob("test/*/*.nii.gz"), key=lambda path: path.name)[:VOLUMES]
-    spec = VolumeSpec(depth=28, height=28, width=28, spacing=(1, 1, 1), window=(0, 1000))
+    spec = VolumeSpec(depth=28, height=28, width=28, spacing=(1, 1, 1), window=(1000, 2000))
     volumes = [spec.prepare(path.read_bytes())[..., 0] for path in paths]
     return list(zip(volumes, [path.parent.name for path in paths], words(model, paths), strict=True))
 
@@ -71,7 +71,7 @@ def draw(volumes: list[Shown], signals: list[Shown], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(9, 6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2))
+    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(3, 2)))
     for column, (volume, label, said) in zip(above.subplots(3, VOLUMES).T, volumes, strict=True):
         middle = len(volume) // 2
         for axis, pixels in zip(column, (volume[middle], volume[:, middle], volume[:, :, middle]), strict=True):

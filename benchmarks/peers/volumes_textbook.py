@@ -1,6 +1,6 @@
-"""What people write for volumes: a small 3-D network, torchvision's r3d_18 or MONAI's resnet10. Prints JSON.
+"""What people write for volumes: a small 3-D network, or torchvision's r3d_18. Prints JSON.
 
-    python benchmarks/peers/volumes_textbook.py FOLDER --network textbook|r3d_18|monai --budget 60 [--seed 0]
+    python benchmarks/peers/volumes_textbook.py FOLDER --network textbook|r3d_18 --budget 60 [--seed 0]
 
 Nothing here is plusx. FOLDER has SPLIT/CLASS/*.nii.gz, which are resampled to 28 voxels a side. Adam at 1e-3, batches
 of 16, until the time is up. `duration_s` runs from the files to the trained network; imports and the test are outside.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from importlib import import_module
 from pathlib import Path
 
 import nibabel
@@ -21,7 +20,7 @@ from torch import nn
 from torchvision.models.video import r3d_18
 
 BATCH, SIDE = 16, 28
-NETWORKS = ("textbook", "r3d_18", "monai")
+NETWORKS = ("textbook", "r3d_18")
 Set = tuple[torch.Tensor, torch.Tensor]
 """float32 (count, 1, 28, 28, 28) and int64 (count,)."""
 
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     torch.manual_seed(chosen.seed)
-    make = {"textbook": textbook, "r3d_18": residual, "monai": from_monai}[chosen.network]
+    make = {"textbook": textbook, "r3d_18": residual}[chosen.network]
     classes = sorted(path.name for path in (chosen.folder / "train").iterdir())
     network = make(len(classes))
 
@@ -61,11 +60,6 @@ def residual(classes: int) -> nn.Module:
     network = r3d_18(num_classes=classes)
     network.stem.register_module("0", nn.Conv3d(1, 64, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False))
     return network
-
-
-def from_monai(classes: int) -> nn.Module:
-    resnet10 = import_module("monai.networks.nets.resnet").resnet10
-    return resnet10(spatial_dims=3, n_input_channels=1, num_classes=classes)
 
 
 def read(folder: Path, classes: list[str]) -> Set:
