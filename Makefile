@@ -19,7 +19,7 @@ RACE := runs/race-$(shell date +%Y%m%d-%H%M%S).jsonl
 .PHONY: test demo test-slow bench bench-all peers check clean
 
 test: check
-	$(BIN)/pytest -m "not slow" --cov
+	$(BIN)/pytest -m "not slow" --cov -n 2 --dist loadfile
 
 demo: $(READY)
 	$(BIN)/plusx train digits --out $(DEMO)/digits

@@ -13,7 +13,8 @@ import pytest
 from waves import as_int16, tone, wav, write_tones
 
 import plusx
-from plusx.api.plan import make_plan, resolve
+from plusx.api.plan import make_plan
+from plusx.api.resolve import resolve
 from plusx.api.train import train
 from plusx.archive import read_archive
 from plusx.data.samples import read_dataset

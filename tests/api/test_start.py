@@ -13,7 +13,8 @@ from PIL import Image
 from torchvision.models.feature_extraction import create_feature_extractor
 
 import plusx
-from plusx.api.plan import Plan, resolve
+from plusx.api.plan import Plan
+from plusx.api.resolve import resolve
 from plusx.api.start import find_start
 from plusx.archive import read_archive
 from plusx.data.augment import Crop

@@ -29,9 +29,8 @@ def test_our_own_names_are_known_too():
 
 
 def test_an_unknown_family_is_refused():
-    with pytest.raises(
-        WrongUse, match="keras: no such family of weights; there are torchvision, timm_v2, transformers"
-    ):
+    families = "torchvision, torchvision_segmentation, timm_v2, transformers, plusx"
+    with pytest.raises(WrongUse, match=f"keras: no such family of weights; there are {families}"):
         pretrained.state_for(ResNet([1], 4), "keras")
 
 

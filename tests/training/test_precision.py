@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from plusx.api.plan import make_plan, resolve
+from plusx.api.plan import make_plan
+from plusx.api.resolve import resolve
 from plusx.data.samples import read_dataset
 from plusx.training.precision import faster_precision
 

@@ -114,8 +114,8 @@ def cross_validate(
     dataset = read_planned(plan)
     whole = outside_test(dataset)
     task = task_for(whole)
-    if task.HEADS:
-        raise WrongUse(f"--folds {folds}: answers for every pixel are not kept for all examples; leave it out")
+    if task.BULKY:
+        raise WrongUse(f"--folds {folds}: answers to the task {task.name} are too large to keep for all; leave it out")
     if task.OPEN:
         raise WrongUse(f"--folds {folds}: the networks' answers to the task {task.name} do not compare; leave it out")
     rows = fold_rows(whole, folds, plan.seed)

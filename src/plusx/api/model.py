@@ -18,9 +18,10 @@ from plusx.engines.golden import check_description, check_golden
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse, nearest
 from plusx.evaluate.scores import evaluate
+from plusx.predict.ahead import Input
 from plusx.predict.dense import segment_stream
 from plusx.predict.embed import Embedded, embed_stream, without_answer
-from plusx.predict.stream import Input, predict_stream
+from plusx.predict.stream import predict_stream
 from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 

@@ -43,8 +43,8 @@ def pack(
     if shard_bytes < 1:
         raise WrongUse(f"--shard-size {shard_bytes}: it must be above 0")
     dataset = read_dataset(data, data_dir=None if data_dir is None else Path(data_dir))
-    if TASKS[dataset.any_split().task].HEADS:
-        raise WrongUse(f"{data}: shards hold no masks yet; train on the folder itself")
+    if TASKS[dataset.any_split().task].WHOLE:
+        raise WrongUse(f"{data}: shards hold no masks or boxes yet; train on the folder itself")
     if (modality := dataset.any_split().modality) != "image":
         raise WrongUse(f"{data}: pictures can be packed, not {MODALITIES[modality].many}; train on the folder itself")
     for note in dataset.notes:

@@ -7,32 +7,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from pydantic import ValidationError
 
-from plusx.api.start import as_in, check_start, facts_as_in
-from plusx.api.suit import check_task, suited
-from plusx.api.teacher import check_teacher
-from plusx.archive import Archive
 from plusx.archive.card import Card
-from plusx.data.augment import check_suited
-from plusx.data.image import ImageSpec
-from plusx.data.modalities import MODALITIES, survey
-from plusx.data.samples import Samples
-from plusx.data.sound import SoundSpec
-from plusx.data.survey import Facts
-from plusx.data.text import TextSpec
-from plusx.errors import PlusxError, WrongUse, in_one_line, nearest
+from plusx.errors import WrongUse, in_one_line, nearest
 from plusx.model.zoo import ZOO
-from plusx.recipes import automatic_for, recipe_for
 from plusx.tasks import TASKS
-from plusx.training.distill import Distill
-from plusx.training.precision import faster_precision
-from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
-from plusx.training.spec_mask import refuse_unless_spectrograms
-from plusx.training.start import Start
-from plusx.training.whiten import check_whitening
 
 
 @dataclass(frozen=True)
@@ -165,150 +146,6 @@ def make_plan(choices: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: Archive | None = None) -> Recipe:
-    """The recipe for a new run: by the examples and the start, then the person's own changes.
-
-    Raises:
-        WrongUse: an unknown recipe, key, value or network, one that nothing of the start fits, or one whose examples
-            the teacher cannot answer.
-        PlusxError: no example can be read.
-    """
-    facts, name = _facts(samples, start), _recipe_name(plan, samples, start)
-    recipe = recipe_for(name, facts, MODALITIES[samples.modality].many)
-    recipe = _with_head(_settled(plan, start, recipe if plan.recipe != "auto" else suited(recipe, samples)), samples)
-    check_task(recipe, samples)
-    if plan.teacher is not None and teacher is not None:
-        check_teacher(teacher, plan.teacher, recipe, samples)
-    return recipe
-
-
-def resolve_ladder(plan: Plan, samples: Samples, start: Start | None = None) -> list[Recipe]:
-    """The recipes that a time is chosen from, the cheapest first: one alone where recipe or network was named.
-
-    Raises:
-        WrongUse: as `resolve`, or epochs or a teacher beside a budget.
-        PlusxError: no example can be read.
-    """
-    if "epochs" in plan.changes:
-        raise WrongUse("--budget: it decides the epochs; leave --epochs out")
-    if plan.teacher is not None:
-        raise WrongUse("--budget: what a teacher costs is not measured; give --epochs")
-    automatic = automatic_for(samples.modality, samples.task)
-    if start is None and plan.model == "auto" and _recipe_name(plan, samples, start) == automatic.recipe:
-        ladder = automatic.ladder(_facts(samples, None))
-        recipes = [_with_head(_settled(plan, None, suited(recipe, samples)), samples) for recipe in ladder]
-        check_task(recipes[0], samples)
-        return recipes
-    return [resolve(plan, samples, start)]
-
-
-def _recipe_name(plan: Plan, samples: Samples, start: Start | None) -> str:
-    if plan.recipe != "auto":
-        return plan.recipe
-    automatic = automatic_for(samples.modality, samples.task)
-    return automatic.recipe if start is None else automatic.fine_tune
-
-
-def _facts(samples: Samples, start: Start | None) -> Facts:
-    facts = survey(samples)
-    # A mask asks for all of a picture, whatever part of it a start has seen.
-    return facts if start is None or TASKS[samples.task].HEADS else facts_as_in(start, facts)
-
-
-def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
-    """The recipe with what the start and the person decide."""
-    if start is not None:
-        recipe = as_in(start, recipe)
-    if plan.model != "auto":
-        reasons = {**recipe.reasons, "model": "set by you"}
-        recipe = recipe.model_copy(update={"model": plan.model, "model_options": {}, "reasons": reasons})
-    recipe = changed(_with_teacher(plan, recipe), plan.changes)
-    if (recipe.distill is None) != (plan.teacher is None):
-        raise WrongUse("--set distill: it goes together with --teacher; give both or none")
-    if recipe.model not in ZOO:
-        raise WrongUse(
-            f"--set model={recipe.model}: no such network{nearest(recipe.model, list(ZOO))}; see plusx models"
-        )
-    if start is not None and recipe.whiten:
-        raise WrongUse("--set whiten=true: the first layer would not be that of --from; leave one of them out")
-    if start is not None:
-        check_start(start, recipe)
-    _check_dimensions(recipe)
-    check_suited(recipe.augment, recipe.preprocessing.modality)
-    if recipe.spec_mask is not None:
-        refuse_unless_spectrograms(recipe.preprocessing)
-    _check_bytes(recipe)
-    check_whitening(recipe)
-    return _with_precision(recipe)
-
-
-def _with_head(recipe: Recipe, samples: Samples) -> Recipe:
-    """The recipe with a head that the task can do with: its usual one where the recipe names none.
-
-    Raises:
-        WrongUse: the recipe names another one.
-    """
-    heads = TASKS[samples.task].HEADS
-    named = recipe.model_options.get("head")
-    if not heads or named in heads:
-        return recipe
-    if named is not None:
-        raise WrongUse(f"--set model_options.head={named}: these examples need one of {', '.join(heads)}")
-    options = {**recipe.model_options, "head": heads[0]}
-    return recipe.model_copy(update={"model_options": options})
-
-
-def _with_precision(recipe: Recipe) -> Recipe:
-    """The recipe with a precision of its own: from here on it does not depend on the machine."""
-    if recipe.precision != "auto":
-        return recipe
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = faster_precision(device)
-    reasons = {**recipe.reasons, "precision": f"this {device.type} multiplies it faster"}
-    return recipe.model_copy(update={"precision": precision, "reasons": reasons})
-
-
-def _with_teacher(plan: Plan, recipe: Recipe) -> Recipe:
-    if plan.teacher is None:
-        if meant := [key for key in plan.changes if key.split(".")[0] == "distill"]:
-            raise WrongUse(f"--set {meant[0]}: it is for a teacher; name one with --teacher")
-        return recipe
-    return recipe.model_copy(
-        update={"distill": Distill(), "reasons": {**recipe.reasons, "distill": f"with the teacher {plan.teacher}"}}
-    )
-
-
-def _check_dimensions(recipe: Recipe) -> None:
-    theirs = recipe.model_options.get("dims", ZOO[recipe.model].defaults.get("dims", 2))
-    ours = len(recipe.preprocessing.features) - 1
-    if theirs != ours:
-        mend = "; --recipe waves hears samples" if (recipe.preprocessing.modality, theirs) == ("sound", 1) else ""
-        raise WrongUse(f"--model {recipe.model}: it is for {theirs} dimensions, these examples have {ours}{mend}")
-
-
-def _check_bytes(recipe: Recipe) -> None:
-    """Bytes of texts are names, not amounts: they are embedded, and not blended."""
-    text = recipe.preprocessing.modality == "text"
-    many = MODALITIES[recipe.preprocessing.modality].many
-    stem = recipe.model_options.get("stem", ZOO[recipe.model].defaults.get("stem", ""))
-    if str(stem).startswith("bytes") != text:
-        reads = "does not read bytes" if text else "reads bytes"
-        raise WrongUse(f"--model {recipe.model}: it {reads}, these examples are {many}; take another or auto")
-    if text and recipe.mix is not None and recipe.mix.mixup:
-        raise WrongUse("--set mix: bytes of two texts have no middle; --set mix.mixup=0 leaves CutMix")
-
-
-def resume_recipe(run: RunFolder, plan: Plan, fingerprint: str) -> Recipe:
-    """The recipe of a run that is continued.
-
-    Raises:
-        PlusxError: the examples are not those it began with.
-    """
-    if fingerprint != run.read_about()["data"]:
-        raise PlusxError(f"--resume: {plan.data} has changed since the run in {run.path} began; begin a new run")
-    return read_recipe(run.recipe)
-
-
 def as_begun(run: RunFolder, plan: Plan) -> Plan:
     """The plan of a run that is continued: what was not asked for now is as it was when the run began.
 
@@ -326,34 +163,3 @@ def as_begun(run: RunFolder, plan: Plan) -> Plan:
             )
     known = {name: begun[name] for name in unasked if name != "data"}
     return replace(plan, **known)
-
-
-def shown(recipe: Recipe, key: str) -> str:
-    """A part of a recipe as people read it.
-
-    >>> from plusx.data.image import ImageSpec
-    >>> shown(Recipe(model="resnet20", preprocessing=ImageSpec(height=32, width=32, channels=3)), "preprocessing")
-    '32x32, colour, crop'
-    """
-    if key == "model":
-        options = ", ".join(f"{name}={value}" for name, value in recipe.model_options.items())
-        return f"{recipe.model}({options})" if options else recipe.model
-    if key == "preprocessing":
-        spec = recipe.preprocessing
-        if isinstance(spec, SoundSpec):
-            return f"{spec.duration_s:g} s at {spec.rate / 1000:g} kHz, {spec.front}, {spec.shorter}"
-        if isinstance(spec, TextSpec):
-            return f"{spec.length:,} bytes, {spec.cut}"
-        if not isinstance(spec, ImageSpec):
-            return "x".join(map(str, spec.shape))
-        return f"{spec.height}x{spec.width}, {'grey' if spec.channels == 1 else 'colour'}, {spec.fit}"
-    if key == "optimizer":
-        return f"{recipe.optimizer.name}, lr {recipe.optimizer.lr:g}"
-    if key == "distill" and recipe.distill is not None:
-        return f"weight {recipe.distill.weight:g}, temperature {recipe.distill.temperature:g}"
-    if key == "augment":
-        return " + ".join(one.name for one in recipe.augment) or "none"
-    value: Any = recipe.model_dump(mode="json")
-    for part in key.split("."):
-        value = value[part]
-    return f"{value:g}" if isinstance(value, float) else str(value)

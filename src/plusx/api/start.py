@@ -14,7 +14,7 @@ from plusx.data.image_facts import ImageFacts
 from plusx.data.modalities import Spec, spec_from_json
 from plusx.data.survey import Facts
 from plusx.errors import PlusxError, WrongUse
-from plusx.model.dense import DENSE
+from plusx.model.boxes import SEEING_ALL
 from plusx.model.pretrained import read_network
 from plusx.model.published import read_origin
 from plusx.model.transfer import in_the_zoo, transferable
@@ -107,12 +107,12 @@ def as_in(start: Start, recipe: Recipe) -> Recipe:
     if _inflates(start, recipe):
         options = {**options, "dims": 3}
         reasons["model"] += ", its filters inflated along depth (arXiv 1705.07750)"
-    if (head := start.network.get("head")) in DENSE:
+    if (head := start.network.get("head")) in SEEING_ALL:
         options["head"] = head
     changes: dict[str, object] = {"model": model, "model_options": options}
     spec = start.preprocessing
-    if recipe.model_options.get("head") in DENSE and start.network.get("head") not in DENSE:
-        # What a picture shows as a whole is seen in its middle, at one size; a mask asks for all of it.
+    if recipe.model_options.get("head") in SEEING_ALL and head not in SEEING_ALL:
+        # What a picture shows as a whole is seen in its middle, at one size; masks and boxes ask for all of it.
         return recipe.model_copy(update={**changes, **_normalised(recipe, spec), "reasons": reasons})
     if isinstance(spec, ImageSpec) and isinstance(recipe.preprocessing, ImageSpec):
         changes |= _sized(recipe, recipe.preprocessing, spec)

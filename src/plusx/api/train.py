@@ -17,7 +17,8 @@ import torch
 from plusx.api.budget import Deadline, resolve_in_time
 from plusx.api.examples import Parted, prepare_together, read_examples, words
 from plusx.api.model import Model, load
-from plusx.api.plan import Plan, as_begun, make_plan, resolve, resolve_ladder, resume_recipe, shown
+from plusx.api.plan import Plan, as_begun, make_plan
+from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
 from plusx.archive import Archive

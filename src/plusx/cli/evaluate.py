@@ -27,12 +27,17 @@ SHARES = {
     "recall5": "recall at 5",
     "recall10": "recall at 10",
     "coverage": "in their intervals",
+    "map": "mAP, 0.5 to 0.95",
+    "ap50": "AP at 0.5",
+    "ap75": "AP at 0.75",
+    "ar100": "recall, 100 boxes",
+    "found": "boxes found",
     "wer": "word error rate",
     "cer": "character errors",
 }
 NUMBERS = {"mae": "mean abs. error", "rmse": "RMS error", "r2": "R²", "width": "interval width", "loss": "loss"}
 
-CLASS_FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+CLASS_FIGURES = {"precision": "precision", "recall": "recall", "f1": "F1", "ap50": "AP50", "ap": "AP"}
 
 
 def evaluate(
@@ -73,7 +78,7 @@ def evaluate(
 
 
 def _show_classes(rows: list[dict[str, Any]]) -> None:
-    """A table of the worst classes, by the last figure that each has of precision, recall and F1."""
+    """A table of the worst classes, by the last of `CLASS_FIGURES` that each has."""
     names = [name for name in CLASS_FIGURES if name in rows[0]]
     print(f"\n{f'class (worst {CLASS_FIGURES[names[-1]]} first)':<24} {'count':>7}", end="")
     print("".join(f" {CLASS_FIGURES[name]:>10}" for name in names))

@@ -36,7 +36,8 @@ def predict(
         typer.Option(metavar="DIR", help="Write each picture's mask there, a PNG of its classes' numbers."),
     ] = None,
     overlays: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write each picture there with its classes' colours over it.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write each picture there with its classes' colours, or its boxes, over it."),
     ] = None,
     beam: Annotated[int | None, typer.Option(help="How many readings of a transcript to follow.")] = None,
     lm: Annotated[Path | None, typer.Option(help="A language model (.arpa) that helps to read transcripts.")] = None,
@@ -45,9 +46,8 @@ def predict(
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
     from plusx.engines.views import with_views
-    from plusx.predict.dense import segment_stream
+    from plusx.predict.draw import painted
     from plusx.predict.inputs import expand
-    from plusx.predict.paint import Painter
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
     from plusx.tasks import task_from_json
@@ -69,11 +69,8 @@ def predict(
     examples = chain(_texts(text, modality), expand(inputs or [], sys.stdin, modality))
     if masks is None and overlays is None:
         rows_found = predict_stream(loaded.archive, running, examples, top, decoder)
-    elif not task.HEADS:
-        flag = "--masks" if masks is not None else "--overlays"
-        raise WrongUse(f"{flag}: it is for models of pictures with masks, this one's task is {task.name}; leave it out")
     else:
-        rows_found = Painter(masks, overlays)(segment_stream(loaded.archive, running, examples, top))
+        rows_found = painted(loaded.archive, running, examples, top, masks, overlays)
     counted = _Counted(rows_found)
     if json:
         rows = list(counted)

@@ -48,6 +48,11 @@ class ArraySpec(BaseModel, frozen=True, extra="forbid"):
         return np.dtype(np.float32)
 
     @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        return "x".join(map(str, self.shape))
+
+    @property
     def storage_key(self) -> str:
         """What decides what `prepare` gives."""
         return f"array {self.sizes}"

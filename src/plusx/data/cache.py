@@ -23,6 +23,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from plusx.data.boxes import BoxedSource, BoxedSpec
 from plusx.data.files import atomic_folder, atomic_write, remove_abandoned
 from plusx.data.image import BadSample, ImageSpec
 from plusx.data.masked import MaskedSpec, Stored, stored_spec
@@ -74,9 +75,14 @@ class Prepared:
 
     @property
     def targets(self) -> Targets:
-        """Each example's class, as its place in `classes`; or a 1 for each of its labels."""
+        """Each example's class, as its place in `classes`; or a 1 for each of its labels; or its boxes, in shares of
+        the prepared picture's sides."""
         # All of them in their own order, as large sets mostly are, need no copy.
-        return self.samples.targets if self._all else self.samples.targets[self.kept]
+        targets = self.samples.targets if self._all else self.samples.targets[self.kept]
+        source = self.samples.source
+        if isinstance(self.spec, BoxedSpec) and isinstance(source, BoxedSource):
+            return self.spec.placed(targets, source.sizes[self.kept])
+        return targets
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -97,6 +97,11 @@ class ImageSpec(BaseModel, frozen=True, extra="forbid"):
         return np.dtype(np.uint8)
 
     @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        return f"{self.height}x{self.width}, {'grey' if self.channels == 1 else 'colour'}, {self.fit}"
+
+    @property
     def storage_key(self) -> str:
         """JSON of all that decides what `prepare` gives; mean and std do not."""
         return json.dumps(self.model_dump(mode="json", exclude={"mean", "std"}), sort_keys=True)

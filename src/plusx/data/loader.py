@@ -11,13 +11,11 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from plusx.data.augment import Augmentation
+from plusx.data.augment.boxes import move_boxes
 from plusx.data.augment.masks import move_masks
 from plusx.data.cache import Prepared
 from plusx.data.mix import Mix, one_hot
 from plusx.data.order import Order, Uniform, steps_for, uniform
-
-MASKS = 3
-"""Dimensions of masks: `(batch, height, width)`."""
 
 __all__ = ["Batch", "Loader", "in_order", "steps_for"]
 
@@ -27,9 +25,15 @@ class Batch(NamedTuple):
 
     inputs: Tensor
     """As prepared, channels first: for pictures uint8 (batch, channels, height, width), in channels_last memory."""
-    targets: Int64[Tensor, " batch"] | Float32[Tensor, "batch classes"] | Int64[Tensor, "batch height width"]
+    targets: (
+        Int64[Tensor, " batch"]
+        | Float32[Tensor, "batch classes"]
+        | Int64[Tensor, "batch height width"]
+        | Float32[Tensor, "batch longest 5"]
+    )
     """Each example's class; of examples with several labels, 0 or 1 for each; of mixed examples, each class's share; of
-    pictures with masks, each pixel's class `(batch, height, width)`, 255 where it is ignored."""
+    pictures with masks, each pixel's class `(batch, height, width)`, 255 where it is ignored; of pictures with boxes,
+    rows of classes and corners `(batch, longest, 5)`, in shares of the picture's sides, filled up with -1."""
 
 
 class Loader:
@@ -83,11 +87,9 @@ class Loader:
         inputs, targets = _to_tensor(values, self.device), _to_targets(targets, self.device)
         for stream, augmentation in enumerate(self.augmentations):
             u = torch.from_numpy(uniform(self.seed, epochs, indices, stream, augmentation.draws)).to(self.device)
+            targets = _moved(augmentation, targets, inputs, u)
             inputs = augmentation(inputs, u)
-            if targets.ndim == MASKS:
-                targets = move_masks(augmentation, targets, u)
-        if targets.ndim == MASKS:
-            targets = targets.long()
+        targets = _as_learned(targets)
         if self.mix is None:
             return Batch(inputs, targets)
         u = uniform(self.seed, epochs, indices, len(self.augmentations), self.mix.draws)
@@ -110,8 +112,7 @@ def in_order(prepared: Prepared, batch_size: int, device: str | torch.device = "
 
     with closing(_one_ahead(gather, range(0, len(prepared), batch_size))) as ahead:
         for values, targets in ahead:
-            found = _to_targets(targets, device)
-            yield Batch(_to_tensor(values, device), found.long() if found.ndim == MASKS else found)
+            yield Batch(_to_tensor(values, device), _as_learned(_to_targets(targets, device)))
 
 
 def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
@@ -123,6 +124,21 @@ def _to_targets(targets: np.ndarray, device: torch.device) -> Tensor:
     """As they are; but of several labels the 0s and 1s as shares, as a loss takes them."""
     several = targets.ndim == 2 and targets.dtype == np.uint8
     return torch.from_numpy(targets.astype(np.float32) if several else targets).to(device)
+
+
+def _moved(augmentation: Augmentation, targets: Tensor, inputs: Tensor, u: Tensor) -> Tensor:
+    """What the augmentation does to targets that are masks or boxes of these inputs; others stay."""
+    if targets.ndim != 3:
+        return targets
+    if targets.dtype == torch.uint8:
+        return move_masks(augmentation, targets, u)
+    height, width = inputs.shape[2:]
+    return move_boxes(augmentation, targets, (height, width), u)
+
+
+def _as_learned(targets: Tensor) -> Tensor:
+    """Masks, which are stored as bytes, as the numbers that losses take; others as they are."""
+    return targets.long() if targets.ndim == 3 and targets.dtype == torch.uint8 else targets
 
 
 T = TypeVar("T")

@@ -51,11 +51,6 @@ class Paired(NamedTuple):
     mask: str
 
 
-def find_layout(root: Path) -> Layout | None:
-    """The layout of a folder of pictures with masks; None where it is none."""
-    return next((layout for layout in LAYOUTS.values() if layout.fits(root)), None)
-
-
 def masked_samples(
     pairs: Sequence[Paired], origin: str, classes: Sequence[str], codes: Codes, notes: Sequence[str] = ()
 ) -> DataSet:

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import UInt8
 
+from plusx.data.boxes import BoxedSource, BoxedSpec
 from plusx.data.decode import BadSample
 from plusx.data.image import ImageSpec, peek_size, prepare
 from plusx.data.masks import IGNORED, Pair, PairSource, read_mask
@@ -68,7 +69,7 @@ class MaskedSpec:
         return np.ascontiguousarray(values[..., :-1]), np.ascontiguousarray(values[..., -1])
 
 
-Stored = Spec | MaskedSpec
+Stored = Spec | MaskedSpec | BoxedSpec
 """How examples are stored."""
 
 
@@ -76,13 +77,14 @@ def stored_spec(samples: Samples, spec: Spec) -> Stored:
     """How these examples are stored where the network is to see them as `spec` says.
 
     Raises:
-        WrongUse: they are pictures with masks, and the network does not see pictures.
+        WrongUse: they are pictures with masks or boxes, and the network does not see pictures.
     """
-    if not isinstance(samples.source, PairSource):
+    if not isinstance(samples.source, PairSource | BoxedSource):
         return spec
     if not isinstance(spec, ImageSpec):
-        raise WrongUse(f"pictures with masks are for networks that see pictures, not {spec.modality}s")
-    return MaskedSpec(spec)
+        what = "masks" if isinstance(samples.source, PairSource) else "boxes"
+        raise WrongUse(f"pictures with {what} are for networks that see pictures, not {spec.modality}s")
+    return MaskedSpec(spec) if isinstance(samples.source, PairSource) else BoxedSpec(spec)
 
 
 @lru_cache(maxsize=8)

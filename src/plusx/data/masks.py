@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL.PngImagePlugin import PngImageFile
 
+from plusx.data.boxes import BoxedSource
 from plusx.data.decode import BadSample, opened, quiet_if_needed, understandable
 from plusx.data.image import ImageSpec
 from plusx.data.sources import Indices, Samples, Source
@@ -151,5 +152,6 @@ def _decoded(content: bytes) -> Mask:
 
 
 def pictures_of(samples: Samples) -> Samples:
-    """The examples without their masks, where they have any."""
-    return replace(samples, source=samples.source.pictures) if isinstance(samples.source, PairSource) else samples
+    """The examples without their masks, or without what their boxes need, where they have any."""
+    source = samples.source
+    return replace(samples, source=source.pictures) if isinstance(source, PairSource | BoxedSource) else samples

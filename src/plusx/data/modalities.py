@@ -25,8 +25,8 @@ from plusx.data.volume_facts import survey_volumes
 from plusx.errors import PlusxError, WrongUse, nearest
 
 Spec = ImageSpec | SoundSpec | ArraySpec | TextSpec | VolumeSpec | SignalSpec
-"""Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype` and
-`storage_key`."""
+"""Any modality's spec: has `prepare`, `shape` (channels first), `features` (what the network sees), `dtype`,
+`words` and `storage_key`."""
 
 
 @dataclass(frozen=True)

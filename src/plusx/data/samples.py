@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from plusx.data.box_layouts import BOX_LAYOUTS
 from plusx.data.folders import read_folder
 from plusx.data.known import KNOWN
 from plusx.data.listing import read_listing
-from plusx.data.mask_layouts import find_layout
+from plusx.data.mask_layouts import LAYOUTS, Layout
 from plusx.data.modalities import MODALITIES
 from plusx.data.places import is_address
 from plusx.data.rows import ENDINGS
@@ -29,6 +30,10 @@ __all__ = [
     "read_dataset",
     "write_splits",
 ]
+
+
+ONE_IS_ENOUGH = ("regress", "detect")
+"""The tasks for which one number, or one class of things beside nothing, is something to learn."""
 
 
 def read_dataset(
@@ -63,7 +68,7 @@ def read_dataset(
         dataset = asked_for(dataset, task)
     if classes is not None:
         return dataset.with_classes(tuple(classes))
-    if len(dataset.classes) < 2 and not dataset.any_split().measured:
+    if len(dataset.classes) < 2 and dataset.any_split().task not in ONE_IS_ENOUGH:
         raise WrongUse(f"{dataset.origin}: only one class, {''.join(dataset.classes)!r}; there must be two or more")
     return dataset
 
@@ -96,7 +101,7 @@ def _read(data: str | Path, data_dir: Path | None, multilabel: bool, modality: s
     path = Path(data)
     if is_shards(path):
         return read_shards(path)
-    if path.is_dir() and (layout := find_layout(path)) is not None:
+    if path.is_dir() and (layout := _find_layout(path)) is not None:
         return layout.read(path)
     if path.is_dir():
         return read_folder(path, modality)
@@ -106,3 +111,8 @@ def _read(data: str | Path, data_dir: Path | None, multilabel: bool, modality: s
         raise WrongUse(f"{data}: not a folder, CSV or Parquet file, nor JSON lines; list its examples in one of these")
     hint = nearest(str(data), list(KNOWN))
     raise WrongUse(f"{data}: no such folder or file, nor a known set ({', '.join(KNOWN)}){hint}")
+
+
+def _find_layout(root: Path) -> Layout | None:
+    """The layout of a folder of pictures with masks or boxes; None where it is none."""
+    return next((one for one in (*LAYOUTS.values(), *BOX_LAYOUTS.values()) if one.fits(root)), None)

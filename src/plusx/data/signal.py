@@ -80,6 +80,11 @@ class SignalSpec(BaseModel, frozen=True, extra="forbid"):
         return np.dtype(np.float32)
 
     @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        return "x".join(map(str, self.shape))
+
+    @property
     def storage_key(self) -> str:
         """JSON of all that decides what `prepare` gives; mean and std do not."""
         return json.dumps(self.model_dump(mode="json", exclude={"mean", "std"}), sort_keys=True)

@@ -106,6 +106,11 @@ class SoundSpec(BaseModel, frozen=True, extra="forbid"):
         return np.dtype(np.int16)
 
     @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        return f"{self.duration_s:g} s at {self.rate / 1000:g} kHz, {self.front}, {self.shorter}"
+
+    @property
     def storage_key(self) -> str:
         """JSON of all that decides what `prepare` gives."""
         return json.dumps(self.model_dump(mode="json", include={"modality", "rate", "samples", "shorter", "longer"}))

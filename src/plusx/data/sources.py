@@ -13,12 +13,15 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32, Int64, UInt8
 
+from plusx.data.box_rows import Boxes, box_classes, renumbered
 from plusx.data.image import BadSample
 from plusx.errors import WrongUse
 from plusx.words import numbers
 
 Indices = Int64[np.ndarray, " count"]
-Targets = Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"] | Float32[np.ndarray, "count targets"]
+Targets = (
+    Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"] | Float32[np.ndarray, "count targets"] | Boxes
+)
 SPLITS = ("train", "val", "test")
 MAX_FILE_BYTES = 1 << 30
 
@@ -182,6 +185,8 @@ class Samples:
             return np.full(len(self.classes), len(self))
         if self.multilabel:
             return self.targets.sum(axis=0, dtype=np.int64)
+        if self.boxed:
+            return np.bincount(box_classes(self.targets), minlength=len(self.classes))
         return np.bincount(self.targets, minlength=len(self.classes))
 
     @property
@@ -194,15 +199,22 @@ class Samples:
         """Whether an example has numbers, one for each of `classes`, which then are the numbers' names."""
         return self.task == "regress"
 
+    @property
+    def boxed(self) -> bool:
+        """Whether an example has boxes, rows of `plusx.data.box_rows`, in its own pixels."""
+        return self.task == "detect"
+
     def label(self, index: int) -> str:
         """An example's class as text; several labels are joined by `|`, in the order of the classes. Or its numbers, or
-        its transcript; of pictures with masks, which say it of each pixel, nothing."""
+        its transcript, or the classes of its boxes; of pictures with masks, which say it of each pixel, nothing."""
         if self.measured:
             return numbers(self.targets[index].tolist(), self.classes)
         if self.task == "transcribe":
             return "".join(self.classes[place] for place in self.targets[index] if place >= 0)
         if self.multilabel:
             return "|".join(self.classes[place] for place in np.flatnonzero(self.targets[index]))
+        if self.boxed:
+            return "|".join(self.classes[place] for place in np.unique(box_classes(self.targets[index])))
         return "" if self.task == "segment" else self.classes[self.targets[index]]
 
 
@@ -272,6 +284,8 @@ class DataSet:
             if samples.task == "segment":
                 masked: Any = samples.source
                 return replace(samples, source=masked.renumbered(new_target[:-1]), classes=classes)
+            if samples.boxed:
+                return replace(samples, targets=renumbered(samples.targets, new_target[:-1]), classes=classes)
             if not samples.multilabel:
                 matched = new_target[samples.targets].astype(samples.targets.dtype)
                 return replace(samples, targets=matched, classes=classes)

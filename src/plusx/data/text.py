@@ -67,6 +67,11 @@ class TextSpec(BaseModel, frozen=True, extra="forbid"):
         return np.dtype(np.uint8)
 
     @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        return f"{self.length:,} bytes, {self.cut}"
+
+    @property
     def storage_key(self) -> str:
         """What decides what `prepare` gives."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from plusx.archive import Archive
 from plusx.engines import Engine
 from plusx.errors import WrongUse, nearest
-from plusx.tasks import TASKS, Task, task_from_json
+from plusx.tasks import Task, task_from_json
 
 Pictures = Shaped[np.ndarray, "batch channels height width"]
 
@@ -72,15 +72,17 @@ def with_views(engine: Engine, archive: Archive, tta: str) -> Engine:
     """The archive's engine with test-time views; for `none`, the engine itself.
 
     Raises:
-        WrongUse: there are no such views, or the model's examples are no pictures.
+        WrongUse: there are no such views, the model's examples are no pictures, or its task has no mean over them.
     """
     if tta not in VIEWS:
         raise WrongUse(f"--tta {tta}: no such views{nearest(tta, list(VIEWS))}; there are {', '.join(VIEWS)}")
     if tta == "none":
         return engine
     modality = archive.manifest.preprocessing["modality"]
-    if TASKS[str(archive.manifest.task["name"])].HEADS and tta != "mirror":
-        raise WrongUse(f"--tta {tta}: masks can be brought back from mirrored pictures alone; give mirror")
+    task = task_from_json(archive.manifest.task)
+    if modality == "image" and tta not in task.VIEWS:
+        mend = f"give {' or '.join(task.VIEWS)}" if task.VIEWS else "leave it out"
+        raise WrongUse(f"--tta {tta}: answers of the task {task.name} cannot be brought back from such views; {mend}")
     if modality != "image":
         raise WrongUse(f"--tta {tta}: it moves pictures, this model's examples are {modality}s; leave it out")
-    return Viewed(engine, task_from_json(archive.manifest.task), VIEWS[tta])
+    return Viewed(engine, task, VIEWS[tta])

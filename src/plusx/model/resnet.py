@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from plusx.errors import WrongUse, in_one_line
 from plusx.model.blocks import BLOCKS, Block, Place, start_at_identity
-from plusx.model.dense import DENSE, DenseHead
+from plusx.model.boxes import SEEING_ALL
 from plusx.model.heads import build_head
 from plusx.model.layers import Antialias, Attention, Layers, Norm
 from plusx.model.stems import STEMS
@@ -47,7 +47,9 @@ class ResNetSpec(BaseModel):
     neck: Literal["none", "largest", "vdcnn", "quartznet"] = Field(
         default="none", description="between the last stage and the head"
     )
-    head: Literal["linear", "pool", "numbers", "embed", "cosine", "frames", "none", "unet", "fcn", "deeplab"] = "linear"
+    head: Literal[
+        "linear", "pool", "numbers", "embed", "cosine", "frames", "none", "unet", "fcn", "deeplab", "retinanet"
+    ] = "linear"
     in_channels: PositiveInt = 3
     dims: Literal[1, 2, 3] = 2
     stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")
@@ -119,6 +121,8 @@ class ResNetSpec(BaseModel):
             raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
         if self.dropout and not kind.dropout:
             raise ValueError(f"dropout stands inside wide and repeated blocks; {self.block} blocks have none")
+        if self.head == "retinanet" and self.dims != 2:
+            raise ValueError(f"boxes are found in two dimensions, not in {self.dims}")
         if self.shortcut is None and (self.stochastic_depth or self.zero_init):
             raise ValueError("a plain network has no shortcut to be left alone: no stochastic_depth, no zero_init")
         return self
@@ -135,7 +139,8 @@ class ResNet(nn.Module):
 
     Shapes: `(batch, in_channels, *space)` to `(batch, num_classes)`, `space` being `dims` sizes of any
     length; without a head to `(batch, channels, *space)`, with one that answers every place (`unet`, `fcn`,
-    `deeplab`) to `(batch, num_classes, *space)`.
+    `deeplab`) to `(batch, num_classes, *space)`, with one of boxes (`retinanet`) to `(batch, num_classes + 8,
+    anchors)`.
 
     Raises:
         WrongUse: an option is unknown or does not fit the others.
@@ -165,16 +170,17 @@ class ResNet(nn.Module):
         )
         stem_channels = channels
         self.stages, channels = _build_stages(spec, kind, layers, channels)
-        if spec.head in DENSE:
+        self._sees_all = spec.head in SEEING_ALL
+        if self._sees_all:
             widths = {"unpooled": stem_channels} if hasattr(self.stem, "pool") else {}
             widths |= {f"stage{number}": width * kind.expansion for number, width in enumerate(spec.widths, 1)}
-            self.head = DENSE[spec.head](layers, widths, spec.num_classes, activated=activated)
+            self.head = SEEING_ALL[spec.head](layers, widths, spec.num_classes, activated=activated)
         else:
             self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated, neck=spec.neck)
         self._initialise(zero=spec.zero_init)
 
     def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch outputs *space"]:
-        if isinstance(self.head, DenseHead):
+        if self._sees_all:
             return self.head(self._skips(x), x.shape[2:])
         return self.head(self.stages(self.stem(x)))
 

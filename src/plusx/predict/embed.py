@@ -15,7 +15,7 @@ from plusx.data.files import atomic_write
 from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
 from plusx.errors import PlusxError, WrongUse, nearest
-from plusx.predict.stream import Input, prepared_batches
+from plusx.predict.ahead import Input, prepared_batches
 
 HEAD_WEIGHTS = {"linear": "head.linear.", "numbers": "head.numbers.", "pool": "head.pool."}
 """Heads that end a mean over all positions, and the names of their weights."""

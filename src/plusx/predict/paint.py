@@ -44,6 +44,27 @@ def overlay(
     return painted
 
 
+class Names:
+    """Names of pictures with the ending .png; a second one of the same name gets a number.
+
+    >>> names = Names()
+    >>> names("here/cat.jpg"), names("there/cat.jpg")
+    ('cat.png', 'cat-2.png')
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def __call__(self, path: str | None) -> str:
+        stem = Path(path or "picture").stem
+        name, number = stem, 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name)
+        return f"{name}.png"
+
+
 @dataclass
 class Painter:
     """Writes masks and overlays into folders, and passes the rows on with the masks' paths as `mask`.
@@ -55,7 +76,7 @@ class Painter:
 
     masks: Path | None = None
     overlays: Path | None = None
-    _taken: set[str] = field(default_factory=set)
+    _names: Names = field(default_factory=Names)
 
     def __call__(self, answers: Iterable[Segmented]) -> Iterator[dict[str, Any]]:
         """Raises PlusxError where a file cannot be written."""
@@ -63,27 +84,22 @@ class Painter:
             if pixels is None or mask is None:
                 yield row
                 continue
-            name = self._name(row["path"])
+            name = self._names(row["path"])
             if self.overlays is not None:
-                _write(Image.fromarray(overlay(pixels, mask)), self.overlays / name)
+                write_picture(Image.fromarray(overlay(pixels, mask)), self.overlays / name)
             if self.masks is not None:
                 picture = Image.fromarray(mask)
                 picture.putpalette(palette().tobytes())
-                row["mask"] = str(_write(picture, self.masks / name))
+                row["mask"] = str(write_picture(picture, self.masks / name))
             yield row
 
-    def _name(self, path: str | None) -> str:
-        """The picture's name with the ending .png; a second one of the same name gets a number."""
-        stem = Path(path or "picture").stem
-        name, number = stem, 1
-        while name in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name)
-        return f"{name}.png"
 
+def write_picture(picture: Image.Image, path: Path) -> Path:
+    """Writes a PNG, whole or not at all, in a folder that is made where there is none.
 
-def _write(picture: Image.Image, path: Path) -> Path:
+    Raises:
+        PlusxError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, "wb") as file:

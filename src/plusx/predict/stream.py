@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from plusx.archive import Archive
-from plusx.data.image import BadSample
 from plusx.data.modalities import spec_from_json
-from plusx.data.sources import FileSource
 from plusx.engines import Engine
+from plusx.predict.ahead import Input, prepared_batches
+from plusx.predict.boxes import detect_stream
 from plusx.predict.dense import segment_stream
 from plusx.tasks import task_from_json
 from plusx.tasks.decoder import Decoder
 from plusx.tasks.transcribe import reading
 
-Input = str | bytes | np.ndarray
-BATCH_SIZE = 32
-DECODERS = 4
-
-
-class _Spec(Protocol):
-    def prepare(self, source: bytes | np.ndarray) -> np.ndarray: ...
+STREAMS: dict[str, Callable[..., Iterator[Any]]] = {"segment": segment_stream, "detect": detect_stream}
+"""By task, where answers are about places in a picture of any size: they give something whose `row` is what is said."""
 
 
 def predict_stream(
@@ -45,8 +38,8 @@ def predict_stream(
     """
     spec = spec_from_json(archive.manifest.preprocessing)
     task = reading(task_from_json(archive.manifest.task), spec, decoder)
-    if task.HEADS:
-        yield from (answer.row for answer in segment_stream(archive, engine, inputs, top))
+    if task.name in STREAMS:
+        yield from (answer.row for answer in STREAMS[task.name](archive, engine, inputs, top))
         return
     for batch in prepared_batches(spec, inputs):
         good = [example for _, example in batch if isinstance(example, np.ndarray)]
@@ -58,24 +51,3 @@ def predict_stream(
                 yield {"path": path, **next(answers), "error": None}
             else:
                 yield {"path": path, **dict.fromkeys(task.parts), "error": example}
-
-
-def prepared_batches(spec: _Spec, inputs: Iterable[Input]) -> Iterator[list[tuple[Input, np.ndarray | str]]]:
-    """Batches of inputs with what they became, or why not; the next batch is decoded while one is answered."""
-    inputs = iter(inputs)
-    with ThreadPoolExecutor(DECODERS) as decoders:
-
-        def begin() -> list[tuple[Input, Future[np.ndarray | str]]]:
-            return [(source, decoders.submit(_prepare, spec, source)) for source in islice(inputs, BATCH_SIZE)]
-
-        ahead = begin()
-        while ahead:
-            current, ahead = ahead, begin()
-            yield [(source, future.result()) for source, future in current]
-
-
-def _prepare(spec: _Spec, source: Input) -> np.ndarray | str:
-    try:
-        return spec.prepare(FileSource([source]).read(0) if isinstance(source, str) else source)
-    except BadSample as error:
-        return error.reason

@@ -76,6 +76,9 @@ def _parquet(rows: Rows, path: Path, answer: Answer) -> None:
         "number": pa.float64(),
         "numbers": pa.list_(pa.float64()),
         "ranked": pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())])),
+        "boxes": pa.list_(
+            pa.struct([("label", pa.string()), ("probability", pa.float64()), ("box", pa.list_(pa.float64()))])
+        ),
         "shares": pa.list_(pa.struct([("label", pa.string()), ("share", pa.float64())])),
     }
     schema = pa.schema([(name, types[answer.get(name, "text")]) for name in _columns(answer)])

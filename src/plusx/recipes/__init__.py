@@ -10,6 +10,7 @@ from typing import Any, cast, get_type_hints
 from plusx.data.survey import Facts
 from plusx.errors import WrongUse, nearest
 from plusx.recipes.cifar import cifar
+from plusx.recipes.detect import detect, detect_fine_tune, detect_ladder
 from plusx.recipes.fine_tune import fine_tune
 from plusx.recipes.imagenet import imagenet_a1, imagenet_a2, imagenet_a3
 from plusx.recipes.images import images, images_ladder
@@ -43,6 +44,8 @@ RECIPES: dict[str, RecipeFunction] = {
     "fine_tune_speech": fine_tune_speech,
     "segment": segment,
     "segment_fine_tune": segment_fine_tune,
+    "detect": detect,
+    "detect_fine_tune": detect_fine_tune,
     "volumes": volumes,
     "volumes_fine_tune": volumes_fine_tune,
     "signals": signals,
@@ -74,6 +77,7 @@ AUTOMATIC: dict[str | tuple[str, str], Automatic] = {
     "text": Automatic("texts", "fine_tune_texts", texts_ladder),
     ("sound", "transcribe"): Automatic("speech", "fine_tune_speech", speech_ladder),
     ("image", "segment"): Automatic("segment", "segment_fine_tune", segment_ladder),
+    ("image", "detect"): Automatic("detect", "detect_fine_tune", detect_ladder),
 }
 """By modality, and by modality and task where a task has its own."""
 

@@ -11,13 +11,14 @@ from pydantic import ValidationError
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError, in_one_line
 from plusx.tasks.classify import Classify
+from plusx.tasks.detect import Detect
 from plusx.tasks.embed import Embed
 from plusx.tasks.multilabel import Multilabel
 from plusx.tasks.regress import Regress
 from plusx.tasks.segment import Segment
 from plusx.tasks.transcribe import Transcribe
 
-Task = Classify | Multilabel | Regress | Embed | Segment | Transcribe
+Task = Classify | Multilabel | Regress | Embed | Segment | Transcribe | Detect
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,
     "multilabel": Multilabel,
@@ -25,6 +26,7 @@ TASKS: dict[str, type[Task]] = {
     "embed": Embed,
     "segment": Segment,
     "transcribe": Transcribe,
+    "detect": Detect,
 }
 
 

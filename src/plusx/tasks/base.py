@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from plusx.data.sources import Samples
 from plusx.words import percent
 
-AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares"]
-"""What a part of an answer is; `ranked` is a list of labels with their probabilities, best first, and `shares` is one
-with their shares, the largest first."""
+AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares", "boxes"]
+"""What a part of an answer is; `ranked` is a list of labels with their probabilities, best first, `shares` is one with
+their shares, the largest first, and `boxes` one with their probabilities and where they are."""
 
 
 class TaskBase(BaseModel):
@@ -45,6 +45,13 @@ class TaskBase(BaseModel):
     then `(batch, classes, *space)`, an answer for every place, and so are targets `(batch, *space)`."""
     AT_ONCE: ClassVar[int] = 256
     """The most examples that are answered at once: outputs for every place take much memory."""
+
+    BULKY: ClassVar[bool] = False
+    """Whether its outputs take as much memory as examples or more, so that they are not kept for many."""
+    WHOLE: ClassVar[bool] = False
+    """Whether it asks for all of a picture, of which a start may have seen a part."""
+    VIEWS: ClassVar[tuple[str, ...]] = ("mirror", "shift")
+    """The test-time views of pictures over which its outputs have a mean."""
 
     @classmethod
     def of(cls, samples: Samples) -> Self:

@@ -36,6 +36,9 @@ class Segment(TaskBase):
     HEADS: ClassVar[tuple[str, ...]] = ("unet", "fcn", "deeplab")
     AT_ONCE: ClassVar[int] = 8
     CLASSES: ClassVar[bool] = False
+    BULKY: ClassVar[bool] = True
+    WHOLE: ClassVar[bool] = True
+    VIEWS: ClassVar[tuple[str, ...]] = ("mirror",)
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network, beside one of its heads: an output a class."""

@@ -12,9 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from plusx.data.augment.boxes import refuse_for_boxes
 from plusx.data.cache import Prepared
 from plusx.errors import WrongUse
 from plusx.tasks import Task
+from plusx.tasks.detect import Detect
 from plusx.tasks.segment import Segment
 from plusx.training.recipe import Recipe
 from plusx.training.resize import refuse_unless_pictures
@@ -44,8 +46,7 @@ class Goal:
             WrongUse: as `build_losses`; the recipe resizes what is no picture or masks what is no spectrogram; or it
                 asks of masks what is for one label an example.
         """
-        if task.HEADS:
-            refuse_for_masks(recipe)
+        refuse_unsuited(recipe, task)
         if recipe.resize is not None:
             refuse_unless_pictures(recipe.preprocessing)
         if recipe.spec_mask is not None:
@@ -75,20 +76,24 @@ def build_losses(recipe: Recipe, task: Task, targets: Int[np.ndarray, " count"],
     return base
 
 
-def refuse_for_masks(recipe: Recipe) -> None:
-    """Nothing, if all of the recipe can be done with a class for each pixel.
+def refuse_unsuited(recipe: Recipe, task: Task) -> None:
+    """Nothing, if all of the recipe can be done with the task's targets: with masks and boxes not all can.
 
     Raises:
         WrongUse: the first that cannot.
     """
+    if not task.WHOLE:
+        return
     refused = {
         "mix": recipe.mix is not None,
-        "resize": recipe.resize is not None,
+        "resize": recipe.resize is not None and not isinstance(task, Detect),
         "distill": recipe.distill is not None,
     }
     for name, asked in refused.items():
         if asked:
-            raise WrongUse(f"--set {name}: it is for examples with labels, not for pictures with masks; leave it out")
+            raise WrongUse(f"--set {name}: it is for examples with labels, not for the task {task.name}; leave it out")
+    if isinstance(task, Detect):
+        refuse_for_boxes(recipe.augment)
 
 
 def _base(recipe: Recipe, task: Task) -> Callable[..., Float[Tensor, " batch"]]:

@@ -57,8 +57,8 @@ def build_archive(
     trained = net.state_dict()
     weights = {name: _array(trained[name]) for name in stored.state_dict()}
     inputs = golden_inputs(recipe.preprocessing.shape, recipe.preprocessing.dtype)
-    if task.HEADS:
-        # An output for every place takes as much as many weights; the finest example is the one that tells most.
+    if task.BULKY:
+        # Outputs for every place take as much as many weights; the finest example is the one that tells most.
         inputs = inputs[-1:]
     unchecked = Archive(manifest, weights, Golden(inputs, np.zeros((len(inputs), 1), np.float32)))
     outputs = TorchEngine(unchecked, device="cpu")(inputs)

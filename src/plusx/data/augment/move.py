@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional
 
-from plusx.data.augment.pixels import Fill, Pixels, Sampling, Share, between, laid_out_like, to_levels
+from plusx.data.augment.pixels import Fill, Numbers, Pixels, Sampling, Share, between, laid_out_like, to_levels
 
 
 def flip(pixels: Pixels, u: Float32[Tensor, "batch 1"], probability: float = 0.5) -> Pixels:
@@ -62,17 +62,28 @@ def crop(
     """
     height, width = pixels.shape[2:]
     out_height, out_width = size or (height, width)
-    area = between(u[:, 0], *scale) * height * width
-    aspect = torch.exp(between(u[:, 1], math.log(ratio[0]), math.log(ratio[1])))
-    down = ((area / aspect).sqrt() / height).clamp(max=1)  # as shares of the picture's sides
-    across = ((area * aspect).sqrt() / width).clamp(max=1)
+    across, down, from_left, from_top = window(u, scale, ratio, (height, width))
     zero = torch.zeros_like(down)
-    # affine_grid's coordinates run from -1 to 1 over the picture.
-    from_left, from_top = (1 - across) * (2 * u[:, 3] - 1), (1 - down) * (2 * u[:, 2] - 1)
     theta = torch.stack([across, zero, from_left, zero, down, from_top], 1).view(-1, 2, 3)
     grid = functional.affine_grid(theta, [len(pixels), pixels.shape[1], out_height, out_width], align_corners=False)
     sampled = functional.grid_sample(pixels.float(), grid, mode=mode, padding_mode="border", align_corners=False)
     return to_levels(sampled, like=pixels)
+
+
+def window(
+    u: Float32[Tensor, "batch 4"], scale: tuple[float, float], ratio: tuple[float, float], size: tuple[int, int]
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """The part that `crop` shows of pictures of this (height, width): (width, height, x, y).
+
+    Width and height are shares of the picture's; the part's middle (x, y) is in affine_grid's coordinates, which run
+    from -1 to 1 over the picture.
+    """
+    height, width = size
+    area = between(u[:, 0], *scale) * height * width
+    aspect = torch.exp(between(u[:, 1], math.log(ratio[0]), math.log(ratio[1])))
+    down = ((area / aspect).sqrt() / height).clamp(max=1)
+    across = ((area * aspect).sqrt() / width).clamp(max=1)
+    return across, down, (1 - across) * (2 * u[:, 3] - 1), (1 - down) * (2 * u[:, 2] - 1)
 
 
 class Flip(BaseModel, frozen=True, extra="forbid"):

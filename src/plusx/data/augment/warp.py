@@ -46,6 +46,15 @@ def warp(
     >>> warp(picture, u, shift=1).flatten().tolist()  # half a pixel to the right
     [5, 15, 25]
     """
+    matrix, offset = placement(u, rotate, scale, shear, shift)
+    bends = elastic * normal(u[:, 5:].reshape(-1, 2, points, points)) if elastic else None
+    return resample(pixels, matrix, offset, fill, bends, mode)
+
+
+def placement(
+    u: Float32[Tensor, "batch draws"], rotate: float, scale: float, shear: float, shift: float
+) -> tuple[Float32[Tensor, "batch 2 2"], Float32[Tensor, "batch 2"]]:
+    """`resample`'s matrix and offset of what `warp` does by its first 5 numbers."""
     angle = between(u[:, 0], -rotate, rotate) * (math.pi / 180)
     smaller = torch.exp(between(u[:, 1], scale, -scale))
     slant = between(u[:, 2], -shear, shear)
@@ -53,9 +62,7 @@ def warp(
     # From an output pixel back to where its level is: unmoved, turned back, sized back, and slanted back.
     matrix = square(cos - slant * sin, sin + slant * cos, -sin, cos)
     moved = between(u[:, 3:5], -shift, shift)
-    offset = -(matrix * moved[:, None]).sum(2)
-    bends = elastic * normal(u[:, 5:].reshape(-1, 2, points, points)) if elastic else None
-    return resample(pixels, matrix, offset, fill, bends, mode)
+    return matrix, -(matrix * moved[:, None]).sum(2)
 
 
 def resample(

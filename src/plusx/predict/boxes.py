@@ -1,0 +1,76 @@
+"""Many pictures -> the boxes of what is in them, in each picture's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from plusx.archive import Archive
+from plusx.data.boxes import to_own
+from plusx.data.image import ImageSpec, peek_size, prepare
+from plusx.data.modalities import spec_from_json
+from plusx.engines import Engine
+from plusx.errors import WrongUse
+from plusx.predict.ahead import Input, prepared_batches
+from plusx.tasks import task_from_json
+from plusx.tasks.detect import Detect
+from plusx.tasks.found import found_in
+
+
+class Detected(NamedTuple):
+    """A picture's row as `predict_stream` gives it, and its pixels where they were asked for and could be read."""
+
+    row: dict[str, Any]
+    pixels: UInt8[np.ndarray, "height width channels"] | None
+
+
+class Sized(NamedTuple):
+    """A picture for the network, its own (height, width), and its own pixels where they were asked for."""
+
+    prepared: UInt8[np.ndarray, "rows columns channels"]
+    size: tuple[int, int]
+    own: UInt8[np.ndarray, "height width channels"] | None
+
+
+@dataclass(frozen=True)
+class WithSize:
+    """Prepares pictures and keeps what their boxes need."""
+
+    spec: ImageSpec
+    with_pixels: bool
+
+    def prepare(self, source: bytes | np.ndarray) -> Sized:
+        """Raises BadSample as `plusx.data.image.prepare`."""
+        height, width, _ = peek_size(source)
+        natural = self.spec.model_copy(update={"height": height, "width": width, "fit": "stretch"})
+        own = prepare(source, natural) if self.with_pixels else None
+        return Sized(prepare(source, self.spec), (height, width), own)
+
+
+def detect_stream(
+    archive: Archive, engine: Engine, inputs: Iterable[Input], top: int = 5, *, with_pixels: bool = False
+) -> Iterator[Detected]:
+    """Each picture's boxes, in order; all that the task answers, whatever `top` is.
+
+    Raises:
+        WrongUse: the model's task is another.
+    """
+    spec, task = spec_from_json(archive.manifest.preprocessing), task_from_json(archive.manifest.task)
+    if not isinstance(task, Detect) or not isinstance(spec, ImageSpec):
+        raise WrongUse(f"the model's task is {task.name}: it gives no boxes")
+    for batch in prepared_batches(WithSize(spec, with_pixels), inputs, task.AT_ONCE):
+        good = [example.prepared for _, example in batch if isinstance(example, Sized)]
+        outputs = iter(engine(np.moveaxis(np.stack(good), -1, 1)) if good else ())
+        for source, example in batch:
+            path = source if isinstance(source, str) else None
+            if isinstance(example, str):
+                yield Detected({"path": path, **dict.fromkeys(task.ANSWER), "error": example}, None)
+                continue
+            found = found_in(next(outputs), task.LEAST)
+            found = found._replace(boxes=to_own(found.boxes, example.size, spec))
+            row = {"path": path, **task.answer(found, archive.manifest.classes), "error": None}
+            yield Detected(row, example.own)
