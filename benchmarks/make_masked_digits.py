@@ -4,7 +4,7 @@
 
 Photographs are those inside the wheels of scikit-image (`pip download --no-deps scikit-image`, unpacked: its folder
 skimage/data), scikit-learn and matplotlib. Each photograph, and each digit, is in one split only. A digit's colour is
-random, it is half to wholly opaque, and what is laid later covers what lies below.
+random, it is nearly opaque, and what is laid later covers what lies below.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sklearn.datasets import load_sample_image
 
 from peers.contest import read_mnist
 
-SIDE = 96
+SIDE = 64
 COUNTS = {"train": 3_000, "val": 300, "test": 600}
 PHOTOS = {
     "train": ("china.jpg", "flower.jpg", "astronaut.png", "chelsea.png", "rocket.jpg"),
     "val": ("motorcycle_left.png",),
     "test": ("coffee.png", "grace_hopper.jpg"),
 }
-MOST_DIGITS = 3
-DIGIT_SIDES = (24, 56)
-OPAQUE = (0.5, 1.0)
+MOST_DIGITS = 2
+DIGIT_SIDES = (24, 48)
+OPAQUE = (0.8, 1.0)
 INK = 96
 """From this value of 255 on a digit's pixel is the digit's, in the mask."""
 Composed = tuple[np.ndarray, np.ndarray]
@@ -88,13 +88,14 @@ def one(
     labels: np.ndarray,
     size: tuple[int, int],
     most: int = MOST_DIGITS,
+    at_least: int = 1,
 ) -> Composed:
-    """A part of the photograph of this size, from 1 to `most` digits over it, and their mask."""
+    """A part of the photograph of this size, from `at_least` to `most` digits over it, and their mask."""
     height, width = size
     top, left = (random.integers(have - want + 1) for have, want in zip(ground.shape, size, strict=False))
     picture = ground[top : top + height, left : left + width].astype(np.float32)
     mask = np.zeros(size, np.uint8)
-    for chosen in random.integers(len(digits), size=random.integers(1, most + 1)):
+    for chosen in random.integers(len(digits), size=random.integers(at_least, most + 1)):
         side = int(random.integers(*DIGIT_SIDES))
         ink = np.asarray(Image.fromarray(digits[chosen]).resize((side, side), Image.Resampling.BILINEAR))
         down, across = (int(random.integers(whole - side + 1)) for whole in size)

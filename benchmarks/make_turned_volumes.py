@@ -62,7 +62,8 @@ def turned(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def save(volume: np.ndarray, thick_mm: float, path: Path) -> None:
     slices = np.asarray(zoom(volume, (1 / thick_mm, 1, 1), order=1, grid_mode=True, mode="nearest"))
-    levels = np.round(1000 * slices.transpose(2, 1, 0)).astype(np.int16)
+    # As an MR scan has them, without a unit: nothing is below 0.
+    levels = np.clip(1000 + 1000 * slices.transpose(2, 1, 0), 0, None).round().astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(levels, np.diag([1.0, 1.0, thick_mm, 1.0])), path)
 
 

@@ -1,4 +1,4 @@
-"""Segmentation: plusx beside torchvision's own networks, from fresh weights, in the same time.
+"""Segmentation: plusx beside torchvision's light network and a textbook U-Net, from fresh weights, in the same time.
 
     python benchmarks/segmentation.py --photos skimage/data [--budget 200] [--seeds 1] [--write]
 
@@ -20,7 +20,10 @@ from sounds import run
 
 HEADING = "Segmentation: digits over photographs"
 PEER = Path(__file__).parent / "peers" / "segmentation_torchvision.py"
-NETWORKS = ("lraspp_mobilenet_v3_large", "fcn_resnet50")
+NETWORKS = {
+    "lraspp_mobilenet_v3_large": "torchvision's lraspp_mobilenet_v3_large",
+    "unet": "a textbook U-Net, 32 to 256 wide",
+}
 
 
 class Done(NamedTuple):
@@ -48,9 +51,9 @@ def main() -> None:
             kept = options.keep or Path(folder, f"run{seed}")
             rounds.setdefault("plusx", []).append(train_plusx(pictures, kept, seed, options.budget))
             print(f"seed {seed}  plusx  {rounds['plusx'][-1]}", flush=True)
-            for network in NETWORKS:
+            for network, title in NETWORKS.items():
                 done = train_peer(pictures, network, seed, options.budget)
-                rounds.setdefault(f"torchvision's {network}", []).append(done)
+                rounds.setdefault(title, []).append(done)
                 print(f"seed {seed}  {network}  {done}", flush=True)
     body = table(rounds, options.seeds, options.budget)
     print(f"\n{body}")
@@ -83,9 +86,9 @@ def table(rounds: Mapping[str, Sequence[Done]], seeds: int, budget_s: int) -> st
     counts = ", ".join(f"{count:,} {split}" for split, count in COUNTS.items())
     about = (
         f"{counts} pictures of {SIDE}x{SIDE}, 11 classes; scored are test pictures, whose photographs and digits no "
-        f"side had seen. {seeds} seed(s) of {budget_s} s, all from fresh weights. torchvision's: the loop of its "
-        "references, but with AdamW at 1e-3 in place of SGD, since nothing is pretrained. plusx also measures its "
-        "speed and stores its model within the time."
+        f"side had seen. {seeds} seed(s) of {budget_s} s, all from fresh weights. The others: the loop of "
+        "torchvision's references, but with AdamW at 1e-3 in place of SGD, since nothing is pretrained. plusx also "
+        "measures its speed and stores its model within the time."
     )
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return "\n".join([*lines, "", about, "", f"{setting()}, {threads} threads."])

@@ -13,7 +13,7 @@ import argparse
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,26 +56,24 @@ def main() -> None:
         write_section(HEADING, f"{body}\n\n`{command}`")
 
 
-def one_seed(folder: Path, seed: int, budget_s: int, monai: Path | None) -> Sequence[tuple[str, Done]]:
+def one_seed(folder: Path, seed: int, budget_s: int, monai: Path | None) -> Iterator[tuple[str, Done]]:
     pictures = folder / f"pictures-run{seed}"
     same = ("--model", "resnet8", "--set", "model_options.num_filters=32", "--set", "model_options.stem=small")
     train_plusx(folder / "pictures", pictures, seed, budget_s // 3, same)
     start = ("--from", str(pictures))
-    found = []
     for name, where in (("all", folder / "volumes"), ("few", folder / "few")):
         size = f"{COUNTS['train'] if name == 'all' else FEW:,}"
         seconds = budget_s if name == "all" else budget_s // 2
         for how, flags in (("", ()), (", `--from` pictures", start)):
             done = train_plusx(where, folder / f"{name}{len(flags)}-{seed}", seed, seconds, flags)
-            found.append((f"plusx{how}; {size} volumes, {seconds} s", done))
+            yield f"plusx{how}; {size} volumes, {seconds} s", done
     for network in ("textbook", "r3d_18", *(["monai"] if monai else [])):
         command = [str(PEER), str(folder / "volumes"), "--network", network]
         paths = {"PYTHONPATH": os.pathsep.join([str(monai), os.environ.get("PYTHONPATH", "")])} if monai else {}
         answer = run([*command, "--budget", str(budget_s), "--seed", str(seed)], paths)
         title = {"textbook": "a textbook 3-D network", "r3d_18": "torchvision's r3d_18", "monai": "MONAI's resnet10"}
         done = Done(100 * answer["accuracy"], answer["duration_s"])
-        found.append((f"{title[network]}; {COUNTS['train']:,} volumes, {budget_s} s", done))
-    return found
+        yield f"{title[network]}; {COUNTS['train']:,} volumes, {budget_s} s", done
 
 
 def keep_few(volumes: Path, few: Path) -> None:

@@ -1,4 +1,4 @@
-"""torchvision's own segmentation networks, trained in the manner of its reference scripts. Prints JSON.
+"""torchvision's own segmentation networks, or a textbook U-Net, trained as its reference scripts do. Prints JSON.
 
     python benchmarks/peers/segmentation_torchvision.py FOLDER --network lraspp_mobilenet_v3_large --budget 200
 
@@ -45,9 +45,7 @@ def main() -> None:
     began = time.perf_counter()
     classes = len((chosen.folder / "classes.txt").read_text().split())
     learned = read(chosen.folder / "train")
-    make = getattr(segmentation, chosen.network)
-    more = {"aux_loss": True} if "lraspp" not in chosen.network else {}
-    network = make(weights=None, weights_backbone=None, num_classes=classes, **more)
+    network = make(chosen.network, classes)
     steps = train(network, learned, chosen.optimizer, began, chosen.budget)
     duration_s = time.perf_counter() - began
     found = confusion(network, read(chosen.folder / chosen.split), classes)
@@ -55,6 +53,43 @@ def main() -> None:
     figures = {"mean_iou": float((right / union).mean()), "pixel_accuracy": float(right.sum() / found.sum())}
     params = sum(one.numel() for one in network.parameters())
     print(json.dumps({**figures, "duration_s": duration_s, "steps": steps, "params": params}))
+
+
+def make(name: str, classes: int) -> nn.Module:
+    if name == "unet":
+        return UNet(classes)
+    more = {} if "lraspp" in name else {"aux_loss": True}
+    return getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=classes, **more)
+
+
+class UNet(nn.Module):
+    """Ronneberger et al. (arXiv 1505.04597), with batch normalisation and padding, half as wide and one level less."""
+
+    def __init__(self, classes: int, widths: tuple[int, ...] = (32, 64, 128, 256)):
+        super().__init__()
+        pairs = list(zip((3, *widths), widths, strict=False))
+        self.down = nn.ModuleList(twice(before, after) for before, after in pairs)
+        backwards = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.larger = nn.ModuleList(nn.ConvTranspose2d(before, after, 2, stride=2) for before, after in backwards)
+        self.up = nn.ModuleList(twice(2 * after, after) for _, after in backwards)
+        self.last = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        kept: list[torch.Tensor] = []
+        for level, layer in enumerate(self.down):
+            x = layer(nn.functional.max_pool2d(x, 2) if level else x)
+            kept.append(x)
+        kept.pop()
+        for larger, layer in zip(self.larger, self.up, strict=True):
+            x = layer(torch.cat([kept.pop(), larger(x)], 1))
+        return {"out": self.last(x)}
+
+
+def twice(before: int, after: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in (before, after):
+        layers += [nn.Conv2d(width, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers)
 
 
 def read(folder: Path) -> Set:

@@ -15,6 +15,7 @@ import argparse
 import csv
 import json
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,10 @@ def forest(seed: int) -> Any:
 
 
 def minirocket(seed: int) -> Any:
-    from aeon.classification.convolution_based import MiniRocketClassifier
-
+    classifier = import_module("aeon.classification.convolution_based").MiniRocketClassifier
     warm = np.random.default_rng(0).normal(size=(8, 2, 32)).astype(np.float32)
-    MiniRocketClassifier(random_state=0).fit(warm, np.arange(8) % 2)
-    return MiniRocketClassifier(random_state=seed)
+    classifier(random_state=0).fit(warm, np.arange(8) % 2)
+    return classifier(random_state=seed)
 
 
 def read(rows: list[dict[str, str]], length: int) -> np.ndarray:

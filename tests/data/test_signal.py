@@ -94,7 +94,7 @@ BAD = {
     "missing": (b"1,2\n3,\n", "sample 2 of channel 2 is missing"),
     "infinite": (b"1,2\n3,inf\n", "sample 2 of channel 2 is missing, infinite"),
     "channels": (b"1,2,3\n4,5,6\n", "3 channels, not 2"),
-    "words": (b"a,b\n1,2\n3,four\n", "line 3: .*four"),
+    "words": (b"a,b\n1,2\n3,four\n", "line 3: 'four' is no number"),
     "uneven rows": (b"1,2\n3\n", "line 2 has 1 columns, the first has 2"),
     "uneven names": (b"a,b,c\n1,2\n", "3 names over 2 columns"),
     "uneven times": (b"time,a,b\n0,1,1\n1,2,2\n5,3,3\n", "not evenly spaced"),

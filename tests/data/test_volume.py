@@ -142,7 +142,7 @@ GOOD = nifti(blob((3, 3, 3)))
 BAD = {
     "empty": (b"", "the file is empty"),
     "rubbish": (b"rubbish", "not a .npy or NIfTI volume"),
-    "NaN": (npy(np.where(np.arange(27).reshape(3, 3, 3) == 4, np.nan, 1.0)), "infinite or no number"),
+    "NaN": (npy(np.where(np.arange(27).reshape(3, 3, 3) == 14, np.nan, 1.0)), "voxel 1 1 2 .slice, row, column from 0"),
     "infinite": (npy(np.full((3, 3, 3), np.inf)), "infinite or no number"),
     "NaN in a scan": (nifti(np.full((3, 3, 3), np.nan, np.float32)), "infinite or no number"),
     "two axes": (npy(np.zeros((3, 3))), "no volume of 3 axes"),

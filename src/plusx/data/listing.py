@@ -101,7 +101,7 @@ def labelled_texts(path: Path, table: Table, multilabel: bool, modality: str) ->
         raise WrongUse(f"--modality {modality}: {path} has a column of texts; give a list with the column path")
     lines = list(table.rows)
     if not lines:
-        raise WrongUse(f"{path}: the file lists no examples")
+        raise WrongUse(f"{path}: the file lists no examples; write a row for each")
     multilabel = multilabel or any("|" in values["label"] for _, values in lines)
     labels = [labels_in(values["label"], f"{path}: {place}", multilabel) for place, values in lines]
     splits = np.array([split_named(values.get("split", "train"), f"{path}: {place}") for place, values in lines])
@@ -160,7 +160,7 @@ def check_files(path: Path, files: list[str]) -> None:
         WrongUse: none is listed, or none exists.
     """
     if not files:
-        raise WrongUse(f"{path}: the file lists no examples")
+        raise WrongUse(f"{path}: the file lists no examples; write a row for each")
     if not any(os.path.exists(file) for file in files):
         raise WrongUse(f"{path}: none of its files exists, for example {files[0]}; mend its paths")
 

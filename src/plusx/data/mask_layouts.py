@@ -139,7 +139,10 @@ def _read_own(root: Path) -> DataSet:
             if lone := [name for name in one if name not in other]:
                 notes.append(f"{folder}: {len(lone):,} {what} of the same name, such as {lone[0]}; left out")
     if not pairs:
-        raise WrongUse(f"{root}: no picture in {PICTURES}/ has a PNG of the same name in {MASKS}/")
+        raise WrongUse(
+            f"{root}: no picture in {PICTURES}/ has a PNG of the same name in {MASKS}/; masks are PNG files, since "
+            "other formats change the classes"
+        )
     classes = classes_beside(root, [pair.mask for pair in pairs], notes)
     return masked_samples(pairs, str(root), classes, Codes.plain(len(classes)), notes)
 

@@ -123,7 +123,7 @@ def read_signal(source: bytes | np.ndarray) -> Series:
         raise BadSample("the signal has no samples")
     if not np.isfinite(found.values).all():
         row, column = np.argwhere(~np.isfinite(found.values))[0]
-        raise BadSample(f"sample {row + 1} of channel {column + 1} is missing, infinite or no number")
+        raise BadSample(f"sample {row + 1} of channel {column + 1} is missing, infinite or no number; fill it in")
     return found
 
 

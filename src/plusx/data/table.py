@@ -68,15 +68,19 @@ def _numbers(text: str, delimiter: str, first_line: int) -> np.ndarray:
     for number, line in enumerate(text.split("\n"), first_line):
         if not line.strip():
             continue
-        try:
-            rows.append([float(cell.strip(' "') or "nan") for cell in line.split(delimiter)])
-        except ValueError as error:
-            raise BadSample(f"line {number}: {error}"[:120]) from None
+        rows.append([_number(cell.strip(' "'), number) for cell in line.split(delimiter)])
         if len(rows[-1]) != len(rows[0]):
             raise BadSample(f"line {number} has {len(rows[-1])} columns, the first has {len(rows[0])}")
     if not rows:
         raise BadSample("no line of numbers in it")
     return np.array(rows)
+
+
+def _number(text: str, line: int) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        raise BadSample(f"line {line}: {text[:40]!r} is no number") from None
 
 
 def _rate(seconds: np.ndarray) -> float | None:

@@ -147,7 +147,8 @@ def read_voxels(source: bytes | np.ndarray, max_voxels: int) -> Voxels:
     if not found.values.size:
         raise BadSample("the volume has no voxels")
     if not np.isfinite(found.values).all():
-        raise BadSample("a voxel is infinite or no number")
+        place = " ".join(map(str, np.argwhere(~np.isfinite(found.values))[0][:3]))
+        raise BadSample(f"voxel {place} (slice, row, column from 0) is infinite or no number; give it a value")
     return found
 
 
