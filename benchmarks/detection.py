@@ -92,10 +92,10 @@ def train_plusx(scenes: Path, budget_s: int, seed: int, out: Path) -> Round:
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
     answer = json.loads(done.stdout)
-    network = ResNet(**read_archive(out).manifest.network)
+    network: dict[str, Any] = dict(read_archive(out).manifest.network)
     recipe = json.loads((out / "recipe.json").read_text())
     figures = {name: answer["test"][name] for name in ("map", "ap50", "ap75", "ar100")}
-    parameters = sum(one.numel() for one in network.parameters())
+    parameters = sum(one.numel() for one in ResNet(**network).parameters())
     return Round(**figures, epochs=recipe["epochs"], parameters=parameters, duration_s=answer["duration_s"])
 
 
@@ -119,7 +119,7 @@ def train_torchvision(scenes: Path, budget_s: int, seed: int) -> Round:
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16):
                 losses = model([pictures[i] for i in chosen], [targets[i] for i in chosen])
-            sum(losses.values()).backward()
+            torch.stack(list(losses.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             steps += 1
@@ -169,8 +169,8 @@ def score(model: RetinaNet, pictures: list[torch.Tensor], targets: list[dict[str
     model.eval()
     found: list[Found] = []
     for first in range(0, len(pictures), BATCH):
-        for one in model(pictures[first : first + BATCH]):
-            found.append(Found(*(one[name].numpy() for name in ("labels", "scores", "boxes"))))
+        answers = model(pictures[first : first + BATCH])
+        found += [Found(one["labels"].numpy(), one["scores"].numpy(), one["boxes"].numpy()) for one in answers]
     truth = [torch.cat([one["labels"][:, None].float(), one["boxes"]], 1).numpy() for one in targets]
     return coco_scores(found, truth, DIGITS)
 
@@ -185,11 +185,12 @@ def table(rounds: dict[str, Round], budget_s: int) -> str:
         lines.append(f"| {name} | {shares} | {one.epochs:.1f} | {one.parameters:,} | {one.duration_s:.0f} |")
     about = [
         f"{COUNTS['train']:,} training, {COUNTS['val']:,} validation and {COUNTS['test']:,} test pictures of",
-        f"{SIDE} x {SIDE} pixels with one to five digits each, made by `benchmarks/digit_scenes.py`: test digits are of",
-        "MNIST's test files, test backgrounds are parts of the two photographs that no training picture shows. Each side",
-        f"had {budget_s} s on one core and began from random weights; one seed. plusx decodes and stores within them,",
-        "and moves and sizes its training pictures (`--set augment=`, so that digits are not mirrored); torchvision's",
-        "loop does not augment. Its anchors were halved to suit the digits, its preprocessing set to 128 pixels.",
+        f"{SIDE} x {SIDE} pixels with one to five digits each, made by `benchmarks/digit_scenes.py`: test digits are",
+        "of MNIST's test files, test backgrounds are parts of the two photographs that no training picture shows.",
+        f"Each side had {budget_s} s on one core and began from random weights; one seed. plusx decodes and stores",
+        "within them, and moves and sizes its training pictures (`--set augment=`, so that digits are not mirrored);",
+        "torchvision's loop does not augment. Its anchors were halved to suit the digits, its preprocessing set to",
+        f"{SIDE} pixels; it computes in bfloat16, too.",
     ]
     return "\n".join(
         [*lines, "", *about, "", f"{setting()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}."]

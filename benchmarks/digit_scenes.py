@@ -62,7 +62,7 @@ def write_scenes(folder: Path, mnist: Path, seed: int) -> None:
 def scene(
     photo: np.ndarray, digits: np.ndarray, names: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, list[tuple[int, list[int]]]]:
-    """A part of the photograph with one to five digits that do not touch: pixels, and (digit, [x, y, width, height])."""
+    """A part of the photograph with one to five digits that do not touch: pixels, and each digit with its box."""
     side = int(random.integers(SIDE, min(photo.shape[:2]) + 1))
     top, left = (int(random.integers(0, extent - side + 1)) for extent in photo.shape[:2])
     part = Image.fromarray(photo[top : top + side, left : left + side]).resize((SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -120,10 +120,9 @@ def of_boxes(targets: np.ndarray) -> Case:
     """Anchors around all boxes and elsewhere; those that are of a box say so."""
     random = np.random.default_rng(0)
     true = targets[targets[..., 0] >= 0][:, 1:]
-    anchors = np.concatenate(
-        [true + random.normal(0, 0.02, true.shape), random.uniform(0, 0.5, (20, 4)) + [0, 0, 0.5, 0.5]]
-    )
-    anchors = torch.from_numpy(anchors.astype(np.float32))
+    elsewhere = random.uniform([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1], (20, 4))
+    around = np.concatenate([true + random.normal(0, 0.02, true.shape), elsewhere])
+    anchors = torch.from_numpy(around.astype(np.float32))
     logits, offsets = -np.ones((6, len(CLASSES), len(anchors))), np.zeros((6, 4, len(anchors)))
     for logit, offset, rows in zip(logits, offsets, targets, strict=True):
         rows = torch.from_numpy(rows[rows[:, 0] >= 0])

@@ -116,9 +116,7 @@ def test_a_mirrored_picture_has_the_mirrored_mask() -> None:
     outputs = engine(PICTURES)
     assert outputs.shape == (5, 3, 6, 7)
     np.testing.assert_allclose(outputs, engine(PICTURES[..., ::-1].copy())[..., ::-1], atol=1e-5)
-    with pytest.raises(
-        WrongUse, match="--tta shift: answers of the task segment cannot be brought back from such views; give mirror"
-    ):
+    with pytest.raises(WrongUse, match=r"--tta shift: answers of the task segment cannot .*; give mirror"):
         with_views(TorchEngine(archive("segment")), archive("segment"), "shift")
 
 

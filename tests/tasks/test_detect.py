@@ -2,6 +2,7 @@
 
 from contextlib import redirect_stdout
 from io import StringIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,9 @@ def test_boxes_are_decoded_as_torchvision_does(outputs: torch.Tensor) -> None:
 def test_overlaps_are_torchvisions() -> None:
     random = np.random.default_rng(0)
     ours, theirs = random_boxes(20, random), random_boxes(30, random)
-    np.testing.assert_allclose(overlaps(ours, theirs), box_iou(*map(torch.from_numpy, (ours, theirs))), atol=1e-6)
+    np.testing.assert_allclose(
+        overlaps(ours, theirs), box_iou(torch.from_numpy(ours), torch.from_numpy(theirs)), atol=1e-6
+    )
     assert overlaps(np.zeros((1, 4)), np.zeros((1, 4))).tolist() == [[0]]
 
 
@@ -125,7 +128,7 @@ def test_scores_are_those_that_coco_prints() -> None:
         found.append(Found(labels, random.uniform(0.05, 1, len(labels)), answers))
     scores = coco_scores(found, truth, list("abcde"))
     with redirect_stdout(StringIO()):
-        run = COCOeval(*map(as_coco, (of_truth(truth), of_answers(found))), "bbox")
+        run = COCOeval(as_coco(of_truth(truth)), as_coco(of_answers(found)), "bbox")
         run.params.imgIds = list(range(len(truth)))
         run.evaluate()
         run.accumulate()
@@ -161,7 +164,7 @@ def box(corners: np.ndarray) -> dict:
 
 
 def as_coco(annotations: list[dict]) -> COCO:
-    coco = COCO()
+    coco: Any = COCO()
     coco.dataset = {
         "images": [{"id": image} for image in range(30)],
         "categories": [{"id": place} for place in range(CLASSES)],
