@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.models.detection._utils import Matcher
+from torchvision.ops import box_iou
 
+from plusx.data.box_rows import box_classes
 from plusx.data.sources import ArraySource, Samples
 from plusx.model.resnet import ResNet
 from plusx.tasks import TASKS, Task, task_for, task_from_json
@@ -28,9 +31,14 @@ PERFECT = (
     "mean_iou",
     "mean_dice",
     "boundary_f",
+    "map",
+    "ap50",
+    "ap75",
+    "ar100",
+    "found",
 )
 WRONG = ("hamming_loss", "loss", "calibration_error", "mae", "rmse", "width", "wer", "cer")
-TYPES = {"text": str, "number": float, "texts": list, "numbers": list, "ranked": list, "shares": list}
+TYPES = {"text": str, "number": float, "texts": list, "numbers": list, "ranked": list, "shares": list, "boxes": list}
 
 
 def drawn(width: int) -> np.ndarray:
@@ -57,6 +65,14 @@ class Case:
     stored_perfect: np.ndarray | None = None
     after: dict[str, Any] | None = None
     space: tuple[int, ...] = (8, 8)
+
+    @property
+    def counts(self) -> list[int]:
+        """How many of each class there are."""
+        if self.targets.ndim == 3 and self.targets.dtype == np.float32:
+            return np.bincount(box_classes(self.targets), minlength=len(CLASSES)).tolist()
+        spread = spread_over_classes(self.targets)
+        return spread.sum(axis=(0, *range(2, spread.ndim))).tolist()
 
     @property
     def stored(self) -> np.ndarray:
@@ -100,6 +116,40 @@ def of_characters(targets: np.ndarray) -> Case:
     return Case(targets, near, 200 * path - 100, space=(9,))
 
 
+def of_boxes(targets: np.ndarray) -> Case:
+    """Anchors around all boxes and elsewhere; those that are of a box say so."""
+    random = np.random.default_rng(0)
+    true = targets[targets[..., 0] >= 0][:, 1:]
+    elsewhere = random.uniform([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1], (20, 4))
+    around = np.concatenate([true + random.normal(0, 0.02, true.shape), elsewhere])
+    anchors = torch.from_numpy(around.astype(np.float32))
+    logits, offsets = -np.ones((6, len(CLASSES), len(anchors))), np.zeros((6, 4, len(anchors)))
+    for logit, offset, rows in zip(logits, offsets, targets, strict=True):
+        rows = torch.from_numpy(rows[rows[:, 0] >= 0])
+        which = Matcher(0.5, 0.4, True)(box_iou(rows[:, 1:], anchors)) if len(rows) else -torch.ones(len(anchors))
+        for anchor in torch.nonzero(which >= 0)[:, 0]:
+            row, size = rows[int(which[anchor])], anchors[anchor, 2:] - anchors[anchor, :2]
+            logit[int(row[0]), anchor] = 1
+            wanted = row[3:] - row[1:3]
+            offset[:2, anchor] = ((row[1:3] + wanted / 2) - (anchors[anchor, :2] + size / 2)) / size
+            offset[2:, anchor] = (wanted / size).log()
+    fixed = np.broadcast_to(anchors.T.numpy(), (6, 4, len(anchors)))
+    near = 3 * logits + random.normal(size=logits.shape)
+    near[:2] = -near[:2]
+    near, perfect = (
+        np.concatenate([one, moved, fixed], axis=1).astype(np.float32)
+        for one, moved in ((near, offsets + random.normal(0, 0.05, offsets.shape)), (100 * logits, offsets))
+    )
+    return Case(targets, near, perfect)
+
+
+def boxes(*examples: list[tuple[float, ...]]) -> np.ndarray:
+    targets = np.full((len(examples), 4, 5), -1, np.float32)
+    for rows, example in zip(targets, examples, strict=True):
+        rows[: len(example)] = np.array(example, np.float32).reshape(-1, 5)
+    return targets
+
+
 def spread_over_classes(targets: np.ndarray) -> np.ndarray:
     """0 or 1 for each class, as an example's second dimension."""
     if targets.ndim == 2:
@@ -118,6 +168,17 @@ CASES: dict[str, Case] = {
     "transcribe": of_characters(
         np.array([[0, 3, -1, -1], [2, 1, 1, -1], [3, -1, -1, -1], [1, 1, 1, 1], [0, 1, 2, 3], [2, 2, -1, -1]], np.int16)
     ),
+    "detect": of_boxes(
+        boxes(
+            [(0, 0.1, 0.1, 0.4, 0.5), (2, 0.5, 0.5, 0.9, 0.8)],
+            [(1, 0.2, 0.6, 0.5, 0.9)],
+            [],
+            # One of them a region of many.
+            [(3, 0.0, 0.0, 0.2, 0.3), (0, 0.6, 0.1, 0.9, 0.4), (-2, 0.3, 0.6, 0.9, 1.0)],
+            [(2, 0.1, 0.1, 0.3, 0.3), (2, 0.6, 0.6, 0.8, 0.8)],
+            [(1, 0.3, 0.3, 0.7, 0.7)],
+        )
+    ),
 }
 WITH_AN_OUTPUT_A_CLASS = ["classify", "multilabel", "embed"]
 DENSE = [name for name, kind in TASKS.items() if kind.HEADS]
@@ -129,7 +190,7 @@ def test_every_task_has_a_case_here() -> None:
 
 def as_batch(targets: np.ndarray) -> torch.Tensor:
     """As the loader gives them."""
-    if targets.ndim == 3:
+    if targets.ndim == 3 and targets.dtype == np.uint8:
         return torch.from_numpy(targets).long()
     return torch.from_numpy(targets if targets.ndim == 1 or targets.dtype == np.int16 else targets.astype(np.float32))
 
@@ -225,11 +286,10 @@ class TestTask:
         assert all(scores[name] == pytest.approx(0, abs=2e-3) for name in WRONG if name in scores)
         assert float(finished.hits(torch.from_numpy(case.perfect), as_batch(case.targets))) == pytest.approx(6)
         if "per_class" in scores:
-            spread = spread_over_classes(case.targets)
-            counts = spread.sum(axis=(0, *range(2, spread.ndim))).tolist()
-            assert [row["count"] for row in scores["per_class"]] == counts
+            assert [row["count"] for row in scores["per_class"]] == case.counts
             there = [row for row in scores["per_class"] if row["count"]]
-            assert all(row[name] == 1 for row in there for name in ("precision", "recall", "f1") if name in row)
+            figures = [row[name] for row in there for name in ("precision", "recall", "f1", "ap") if name in row]
+            assert figures == pytest.approx([1] * len(figures))
 
     def test_training_and_evaluation_count_alike(self, task: Task, case: Case) -> None:
         """Where the stored network is another one, training counts what only its own outputs say."""

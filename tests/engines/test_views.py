@@ -19,6 +19,7 @@ from plusx.errors import WrongUse
 from plusx.model.resnet import ResNet
 from plusx.tasks import TASKS, Task
 from plusx.tasks.classify import Classify
+from plusx.tasks.detect import Detect
 from plusx.tasks.embed import Embed
 from plusx.tasks.multilabel import Multilabel
 from plusx.tasks.regress import Regress
@@ -44,9 +45,10 @@ MEANT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "embed": lambda outputs: outputs / np.linalg.norm(outputs, axis=1, keepdims=True),
     "segment": lambda outputs: special.softmax(outputs, axis=1),
     "transcribe": lambda outputs: special.softmax(outputs, axis=1),
+    "detect": lambda outputs: outputs,
 }
 # Of frames of sounds there are no views.
-WITH_AN_ANSWER_EACH = [name for name, task in TASKS.items() if not task.HEADS and name != "transcribe"]
+WITH_AN_ANSWER_EACH = [name for name, task in TASKS.items() if "shift" in task.VIEWS and name != "transcribe"]
 MADE: dict[str, Task] = {
     "classify": Classify(),
     "multilabel": Multilabel(),
@@ -54,6 +56,7 @@ MADE: dict[str, Task] = {
     "embed": Embed(),
     "segment": Segment(),
     "transcribe": Transcribe(),
+    "detect": Detect(),
 }
 
 
@@ -113,8 +116,14 @@ def test_a_mirrored_picture_has_the_mirrored_mask() -> None:
     outputs = engine(PICTURES)
     assert outputs.shape == (5, 3, 6, 7)
     np.testing.assert_allclose(outputs, engine(PICTURES[..., ::-1].copy())[..., ::-1], atol=1e-5)
-    with pytest.raises(WrongUse, match="--tta shift: masks can be brought back from mirrored pictures alone"):
+    with pytest.raises(WrongUse, match=r"--tta shift: answers of the task segment cannot .*; give mirror"):
         with_views(TorchEngine(archive("segment")), archive("segment"), "shift")
+
+
+def test_boxes_have_no_mean_over_views() -> None:
+    for tta in ("mirror", "shift"):
+        with pytest.raises(WrongUse, match=f"--tta {tta}: answers of the task detect cannot .*; leave it out"):
+            with_views(TorchEngine(archive("detect")), archive("detect"), tta)
 
 
 def test_without_views_the_engine_is_itself() -> None:

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 import torch
 
-from plusx.model.dense import DENSE
+from plusx.model.boxes import SEEING_ALL
 from plusx.model.heads import HEADS, NECKS, KMax, build_head
 from plusx.model.layers import Layers
 from plusx.model.resnet import ResNet, ResNetSpec
@@ -18,7 +18,7 @@ KEEP_PLACES = ("none", "quartznet")
 
 
 def test_the_spec_knows_every_head():
-    assert set(get_args(ResNetSpec.model_fields["head"].annotation)) == {*HEADS, *DENSE}
+    assert set(get_args(ResNetSpec.model_fields["head"].annotation)) == {*HEADS, *SEEING_ALL}
     assert set(get_args(ResNetSpec.model_fields["neck"].annotation)) == set(NECKS)
 
 

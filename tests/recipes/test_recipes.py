@@ -56,7 +56,9 @@ def test_resolves_and_runs(name: str, kind: str) -> None:
         batch = augmentation(batch, torch.full((2, augmentation.draws), 0.5))
     # "ResNet strikes back" A3 trains on less than it is tested with.
     assert batch.shape[1:] == ((facts.channels, 160, 160) if name == "imagenet_a3" else recipe.preprocessing.shape)
-    assert state.network(batch).shape[:2] == (2, facts.classes)
+    # Beside its classes, an anchor says its box and itself.
+    more = 8 if recipe.model_options.get("head") == "retinanet" else 0
+    assert state.network(batch).shape[:2] == (2, facts.classes + more)
 
 
 def macs(recipe: Recipe) -> int:

@@ -73,7 +73,9 @@ def with_boxes(
         draw.rectangle((left, top, right, bottom), outline=colour, width=max(1, short // 200))
         text = f"{one['label']} {one['probability']:.0%}"
         around = draw.textbbox((left, top), text, font=font, anchor="lb")
-        down = max(0.0, -around[1])
-        draw.rectangle((around[0], around[1] + down, around[2], around[3] + down), fill=colour)
-        draw.text((left, top + down), text, fill="white", font=font, anchor="lb")
+        # Inside of the picture, where there is room.
+        left += min(0.0, max(-left, picture.width - around[2]))
+        top += max(0.0, -around[1])
+        draw.rectangle(draw.textbbox((left, top), text, font=font, anchor="lb"), fill=colour)
+        draw.text((left, top), text, fill="white", font=font, anchor="lb")
     return picture

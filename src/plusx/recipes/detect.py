@@ -31,7 +31,7 @@ class Rung:
     options: Mapping[str, Any]
 
 
-SHORT = {"num_layers": (1, 1, 1, 1)}
+SHORT = {"num_layers": [1, 1, 1, 1]}
 LADDER = (
     Rung("resnet18", 0, 128, {**SHORT, "num_filters": 16}),
     Rung("resnet18", 12, 320, {"num_filters": 32}),

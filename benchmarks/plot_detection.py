@@ -1,0 +1,43 @@
+"""Draws the boxes that a model finds in digit_scenes.py's test pictures: docs/detection.png.
+
+python benchmarks/plot_detection.py MODEL SCENES [--out docs/detection.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import plusx
+from plusx.predict.draw import with_boxes
+
+ROWS, COLUMNS, SIDE, GAP = 2, 5, 224, 6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("scenes", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("docs/detection.png"))
+    options = parser.parse_args()
+    model = plusx.load(options.model)
+    # The first of the test split, not the best.
+    paths = sorted((options.scenes / "test").glob("*.png"))[: ROWS * COLUMNS]
+    sheet = Image.new("RGB", (COLUMNS * (SIDE + GAP) - GAP, ROWS * (SIDE + GAP) - GAP), "white")
+    for number, (path, answer) in enumerate(zip(paths, model.predict(paths), strict=True)):
+        picture = Image.open(path).convert("RGB")
+        by = SIDE / picture.width
+        # Drawn larger than they were seen, so that labels can be read.
+        boxes = [{**one, "box": [by * value for value in one["box"]]} for one in answer["boxes"]]
+        large = np.array(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        place = number % COLUMNS * (SIDE + GAP), number // COLUMNS * (SIDE + GAP)
+        sheet.paste(with_boxes(large, boxes, model.classes), place)
+    sheet.quantize(128).save(options.out, optimize=True)
+    print(f"{options.out}: {options.out.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
