@@ -55,8 +55,14 @@ def draw(right: Sequence[float], shares: np.ndarray, classes: Sequence[str], out
     left, grid = figure.subplots(1, 2)
     left.plot(LENGTHS, right, "o-")
     for length, share in zip(LENGTHS, right, strict=True):
-        left.annotate(f"{share:.1f}", (length, share), xytext=(0, -14), textcoords="offset points", ha="center")
-    left.set(xlabel="bytes of the text", ylabel="right of the test split, %", ylim=(0, 103), title="How much tells it")
+        left.annotate(f"{share:.1f}", (length, share), xytext=(7, -11), textcoords="offset points")
+    left.set(
+        xlabel="bytes of the text",
+        ylabel="right of the test split, %",
+        ylim=(0, 103),
+        xlim=(0, 114),
+        title="How much tells it",
+    )
     grid.imshow(np.sqrt(shares), cmap="Blues")
     names = range(len(classes))
     grid.set(yticks=names, yticklabels=classes, ylabel="language", xlabel="answer", title="Answers at 100 bytes, %")
