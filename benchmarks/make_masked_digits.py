@@ -41,20 +41,22 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="the folder skimage/data of scikit-image's wheel")
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
     parser.add_argument("--out", type=Path, default=Path("data/masked-digits"))
+    parser.add_argument("--two", action="store_true", help="two classes, background and digit")
     options = parser.parse_args()
-    write_set(options.photos, options.data_dir, options.out)
+    write_set(options.photos, options.data_dir, options.out, two=options.two)
 
 
-def write_set(photos: Path, mnist: Path, out: Path) -> None:
+def write_set(photos: Path, mnist: Path, out: Path, *, two: bool = False) -> None:
     """Writes SPLIT/images, SPLIT/masks and classes.txt."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "classes.txt").write_text("\n".join(["background", *map(str, range(10))]) + "\n")
+    names = ["digit"] if two else [str(digit) for digit in range(10)]
+    (out / "classes.txt").write_text("\n".join(["background", *names]) + "\n")
     for split, count in COUNTS.items():
         folders = [out / split / name for name in ("images", "masks")]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        for number, pair in enumerate(composed(split, count, photos, mnist)):
-            for folder, pixels in zip(folders, pair, strict=True):
+        for number, (picture, mask) in enumerate(composed(split, count, photos, mnist)):
+            for folder, pixels in zip(folders, (picture, np.minimum(mask, 1) if two else mask), strict=True):
                 Image.fromarray(pixels).save(folder / f"{number:04d}.png")
 
 

@@ -1,10 +1,10 @@
-"""Draws a large picture that is answered in tiles, its true mask, and the answer: docs/segmentation.png.
+"""Draws a large picture that is answered in tiles, the answer, and its true mask: docs/segmentation.png.
 
     python benchmarks/plot_segmentation.py RUN --photos skimage/data [--data-dir data/mnist] [--out FILE]
 
-RUN is what segmentation.py kept with `--keep`, trained on pictures of 96x96. The photograph and the digits are of the
-test split. Answers come from `plusx predict --masks --overlays`; the share of right pixels is also given near the
-tiles' edges, where seams would be.
+RUN is a run on make_masked_digits.py's pictures of 64x64; with `--two` one that knows background and digit alone. The
+photograph and the digits are of the test split. Answers come from `plusx predict --masks --overlays`; the share of
+right pixels is also given near the tiles' edges, where seams would be.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from make_masked_digits import SIDE, one, own_digits, photo
-from plusx.predict.paint import overlay
+from plusx.predict.paint import palette
 from plusx.predict.tiles import starts
 
 SIZE = (384, 576)
@@ -32,16 +32,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--photos", type=Path, required=True, help="the folder skimage/data of scikit-image's wheel")
+    parser.add_argument("--two", action="store_true", help="the run knows background and digit alone")
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
     parser.add_argument("--out", type=Path, default=Path("docs/segmentation.png"))
     options = parser.parse_args()
     picture, mask = large(options.photos, options.data_dir)
+    mask = np.minimum(mask, 1) if options.two else mask
     answer, painted = predicted(options.run, picture)
     rows, columns = (near_edges(length) for length in SIZE)
     edges = rows[:, None] | columns
     right = answer == mask
     print(f"right: {right[edges].mean():.4f} of the pixels near tiles' edges, {right[~edges].mean():.4f} of the others")
-    draw(picture, overlay(picture, mask), painted, options.out)
+    draw(painted, palette()[answer], palette()[mask], options.out)
 
 
 def large(photos: Path, mnist: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -73,23 +75,19 @@ def near_edges(length: int) -> np.ndarray:
     return near
 
 
-def draw(picture: np.ndarray, true: np.ndarray, answered: np.ndarray, path: Path) -> None:
+def draw(painted: np.ndarray, answered: np.ndarray, true: np.ndarray, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
-    titles = (f"{SIZE[1]} x {SIZE[0]} pixels", "true classes", "plusx predict --overlays, in tiles")
-    for axis, title, pixels in zip(axes, titles, (picture, true, answered), strict=True):
+    titles = (f"{SIZE[1]} x {SIZE[0]} pixels: --overlays", "--masks", "the true mask")
+    for axis, title, pixels in zip(axes, titles, (painted, answered, true), strict=True):
         axis.imshow(pixels)
         axis.set_title(title, fontsize=9)
         axis.axis("off")
-    figure.savefig(path.with_suffix(".full.png"), dpi=110)
-    # Few colours are enough for the eye, and a third of the size.
-    full = path.with_suffix(".full.png")
-    Image.open(full).convert("RGB").quantize(192).save(path, optimize=True)
-    full.unlink()
+    figure.savefig(path, dpi=80)
 
 
 if __name__ == "__main__":
