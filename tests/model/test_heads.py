@@ -14,7 +14,7 @@ from plusx.model.shortcuts import chain
 DIMS = (1, 2, 3)
 
 
-KEEP_PLACES = ("none", "quartznet")
+KEEP_PLACES = ("none", "dilated", "quartznet")
 
 
 def test_the_spec_knows_every_head():

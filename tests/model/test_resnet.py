@@ -92,7 +92,7 @@ def output_shape(net: ResNet, x: torch.Tensor) -> tuple[int, ...]:
     classes, neck, head = net.spec["num_classes"], net.spec["neck"], net.spec["head"]
     channels = 2048 if neck == "vdcnn" else widths(net)[-1] * (2 if neck == "quartznet" else 1)
     answers = {"linear": classes, "cosine": classes, "frames": classes, "numbers": 2 * classes}.get(head, channels)
-    kept = spaces(net, x)[-1] if neck in ("none", "quartznet") else (1,) * (x.ndim - 2)
+    kept = spaces(net, x)[-1] if neck in ("none", "dilated", "quartznet") else (1,) * (x.ndim - 2)
     return (2, answers, *(kept if head in ("frames", "none") else ()))
 
 

@@ -15,6 +15,8 @@ REDUCTION = {
     "imagenet": 4,
     "cifar": 1,
     "small": 2,
+    "mean_2": 2,
+    "mean_34": 4,
     "deep_d": 4,
     "deep_s": 4,
     "deep_rs": 4,
@@ -46,7 +48,9 @@ def test_gives_the_channels_and_the_size_it_says(name: str, dims: int, antialias
     x = example(name, dims)
     stem, channels = STEMS[name](Layers(dims, antialias=antialias), x.shape[1], 8, activated=activated)
     y = stem(x)
-    assert y.shape == (2, channels) + (16 // REDUCTION[name],) * dims
+    # Cells of four moments have three bands.
+    bands = 6 if name == "mean_34" else 16 // REDUCTION[name]
+    assert y.shape == (2, channels) + (bands,) * (dims - 1) + (16 // REDUCTION[name],)
     assert channels == CHANNELS.get(name, 8)
 
 

@@ -102,6 +102,15 @@ def largest(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
     return {"largest": Largest()}, channels
 
 
+def dilated(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
+    """One 3x3 more, whose places are 16 apart: the last convolution of res15 (arXiv 1710.10361, section 3.2)."""
+    return {
+        "conv": layers.conv(channels, channels, 3, dilation=16),
+        "norm1": layers.normalise(channels),
+        "act1": layers.activate(),
+    }, channels
+
+
 def vdcnn(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
     """8-max pooling, then two layers of 2,048 with ReLU (arXiv 1606.01781, figure 1), as a map of one position."""
     return {
@@ -137,6 +146,7 @@ def quartznet(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]
 NECKS: dict[str, Callable[[Layers, int], tuple[dict[str, nn.Module], int]]] = {
     "none": no_neck,
     "largest": largest,
+    "dilated": dilated,
     "vdcnn": vdcnn,
     "quartznet": quartznet,
 }

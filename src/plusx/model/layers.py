@@ -24,8 +24,8 @@ class AveragePool3d(nn.AvgPool3d):
     """torch's, and for a volume thinner than a cell what torch does in one and two dimensions: the average of it."""
 
     def forward(self, input: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *reduced"]:
-        assert isinstance(self.kernel_size, int)
-        cell = [min(self.kernel_size, size) for size in input.shape[2:]]
+        sides = self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size,) * 3
+        cell = [min(side, size) for side, size in zip(sides, input.shape[2:], strict=True)]
         return F.avg_pool3d(input, cell, self.stride, 0, self.ceil_mode, self.count_include_pad)
 
 
@@ -129,7 +129,7 @@ class Layers:
         """Max-pooling that keeps the size at stride 1."""
         return _MAX_POOL[self.dims](kernel, stride, padding=kernel // 2)
 
-    def average_pool(self, stride: int, *, ceil: bool = True) -> nn.Module:
+    def average_pool(self, stride: int | tuple[int, ...], *, ceil: bool = True) -> nn.Module:
         """The average of each cell of `stride`; with `ceil` what is left at the edge is a cell, too."""
         return _AVERAGE_POOL[self.dims](stride, stride, ceil_mode=ceil, count_include_pad=False)
 

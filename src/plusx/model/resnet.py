@@ -42,9 +42,20 @@ class ResNetSpec(BaseModel):
     ] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
     stem: Literal[
-        "imagenet", "cifar", "small", "deep_d", "deep_s", "deep_rs", "bytes", "bytes_small", "separable", "none"
+        "imagenet",
+        "cifar",
+        "small",
+        "mean_2",
+        "mean_34",
+        "deep_d",
+        "deep_s",
+        "deep_rs",
+        "bytes",
+        "bytes_small",
+        "separable",
+        "none",
     ] = "cifar"
-    neck: Literal["none", "largest", "vdcnn", "quartznet"] = Field(
+    neck: Literal["none", "largest", "dilated", "vdcnn", "quartznet"] = Field(
         default="none", description="between the last stage and the head"
     )
     head: Literal[

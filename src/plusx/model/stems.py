@@ -35,6 +35,16 @@ def small(layers: Layers, channels: int, filters: int, *, activated: bool) -> tu
     return _single(layers, channels, filters, 2, activated=activated), filters
 
 
+def mean_2(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """One 3x3, then the mean of each two places in each dimension (res26, arXiv 1710.10361, table 1)."""
+    return _averaged(layers, channels, filters, (2,) * layers.dims, activated=activated), filters
+
+
+def mean_34(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """One 3x3, then the mean of each four moments of each three bands (res8, arXiv 1710.10361, table 1)."""
+    return _averaged(layers, channels, filters, (3,) * (layers.dims - 1) + (4,), activated=activated), filters
+
+
 def deep_d(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
     """Three 3x3, the first with stride 2, then the max-pool (ResNet-C and -D, arXiv 1812.01187)."""
     half = max(filters // 2, 1)
@@ -115,6 +125,8 @@ STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
     "imagenet": imagenet,
     "cifar": cifar,
     "small": small,
+    "mean_2": mean_2,
+    "mean_34": mean_34,
     "deep_d": deep_d,
     "deep_s": deep_s,
     "deep_rs": deep_rs,
@@ -128,6 +140,11 @@ STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
 def _single(layers: Layers, channels: int, filters: int, stride: int, *, activated: bool) -> nn.Sequential:
     conv = layers.conv(channels, filters, 3, stride)
     return chain(conv1=conv, **_activation(layers, filters, 1, activated=activated))
+
+
+def _averaged(layers: Layers, channels: int, filters: int, cell: tuple[int, ...], *, activated: bool) -> nn.Sequential:
+    conv = layers.conv(channels, filters, 3)
+    return chain(conv1=conv, **_activation(layers, filters, 1, activated=activated), mean=layers.average_pool(cell))
 
 
 def _three(layers: Layers, channels: int, widths: tuple[int, int, int], *, activated: bool) -> dict[str, nn.Module]:

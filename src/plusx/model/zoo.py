@@ -75,6 +75,8 @@ PICTURE, SMALL_PICTURE, WAVE, VOLUME = (3, 224, 224), (3, 32, 32), (1, 16_000), 
 TEXT, SHORT_TEXT = (1, 1024), (1, 256)
 # 16 s of log-mel frames, a hundred a second.
 SPEECH = (64, 1600)
+# A second of log-mel frames.
+KEYWORD = (1, 40, 101)
 
 IMAGENET = {"stem": "imagenet", "num_classes": 1000}
 CIFAR = {"stem": "cifar", "num_classes": 10, "num_filters": 16, "shortcut": "A"}
@@ -83,6 +85,14 @@ VOLUMES = {"stem": "imagenet", "num_classes": 10, "dims": 3, "in_channels": 1}
 # arXiv 1606.01781 with its shortcuts, which are optional there, and the first of its three poolings: strides.
 VDCNN = {"stem": "bytes", "neck": "vdcnn", "num_classes": 4, "dims": 1, "in_channels": 1}
 TEXTS = {"stem": "bytes_small", "neck": "largest", "num_classes": 4, "dims": 1, "in_channels": 1}
+KEYWORDS = {"num_classes": 12, "in_channels": 1, "num_filters": 45}
+# Of a stage of one block it is that of the stage before: 1, 1, 2, 4, 4, 8, and 16 in the neck.
+DILATED = {
+    "num_filters": (45,) * 6,
+    "strides": (1,) * 6,
+    "dilations": (1, 2, 4, 4, 8, 8),
+    "neck": "dilated",
+}
 BOTTLENECK = {"block": "bottleneck"}
 V1 = {"block": "bottleneck_v1"}
 PLAIN = {"shortcut": None}
@@ -247,6 +257,12 @@ resnet18_3d = Network("resnet18_3d", (2, 2, 2, 2), VOLUMES, VOLUME)
 resnet34_3d = Network("resnet34_3d", (3, 4, 6, 3), VOLUMES, VOLUME)
 resnet50_3d = Network("resnet50_3d", (3, 4, 6, 3), VOLUMES | BOTTLENECK, VOLUME)
 
+# Tang and Lin, arXiv 1710.10361, table 1: their widths, depths and cells. Here normalisation comes before ReLU, and two
+# convolutions of res15 have half of their dilation, since a block has one: so their accuracies are not said of these.
+res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34"}, KEYWORD)
+res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED, KEYWORD)
+res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2"}, KEYWORD)
+
 vdcnn9 = Network("vdcnn9", (1, 1, 1, 1), VDCNN, TEXT)
 vdcnn17 = Network("vdcnn17", (2, 2, 2, 2), VDCNN, TEXT)
 vdcnn29 = Network("vdcnn29", (5, 5, 2, 2), VDCNN, TEXT)
@@ -372,6 +388,9 @@ ZOO: dict[str, Network] = {
     "resnet18_3d": resnet18_3d,
     "resnet34_3d": resnet34_3d,
     "resnet50_3d": resnet50_3d,
+    "res8": res8,
+    "res15": res15,
+    "res26": res26,
     "vdcnn9": vdcnn9,
     "vdcnn17": vdcnn17,
     "vdcnn29": vdcnn29,
