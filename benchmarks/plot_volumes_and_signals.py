@@ -12,6 +12,7 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,8 @@ def draw(volumes: list[Shown], signals: list[Shown], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(9, 6), layout="constrained")
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(3, 2)))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
+    above, below = halves
     for column, (volume, label, said) in zip(above.subplots(3, VOLUMES).T, volumes, strict=True):
         middle = len(volume) // 2
         for axis, pixels in zip(column, (volume[middle], volume[:, middle], volume[:, :, middle]), strict=True):
