@@ -19,10 +19,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import plusx
 from make_masked_digits import SIDE, one, own_digits, photo
 from plusx.predict.paint import palette
 from plusx.predict.tiles import starts
+from results import setting, write_section
 
+HEADING = "Segmentation: one picture in tiles"
 SIZE = (384, 576)
 DIGITS = 24
 NEAR = 2
@@ -34,6 +37,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="the folder skimage/data of scikit-image's wheel")
     parser.add_argument("--two", action="store_true", help="the run knows background and digit alone")
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
+    parser.add_argument("--write", action="store_true", help="put the shares into RESULTS.md")
     parser.add_argument("--out", type=Path, default=Path("docs/segmentation.png"))
     options = parser.parse_args()
     picture, mask = large(options.photos, options.data_dir)
@@ -42,8 +46,23 @@ def main() -> None:
     rows, columns = (near_edges(length) for length in SIZE)
     edges = rows[:, None] | columns
     right = answer == mask
-    print(f"right: {right[edges].mean():.4f} of the pixels near tiles' edges, {right[~edges].mean():.4f} of the others")
+    body = (
+        f"Right: {100 * right[edges].mean():.2f} % of the pixels within {NEAR} of a tile's edge inside the picture, "
+        f"{100 * right[~edges].mean():.2f} % of the others. {about(options.run)}\n\n{setting()}."
+    )
+    print(body)
+    if options.write:
+        write_section(
+            HEADING, f"{body}\n\n`python benchmarks/plot_segmentation.py RUN{' --two' * options.two} --write`"
+        )
     draw(painted, palette()[answer], palette()[mask], options.out)
+
+
+def about(run: Path) -> str:
+    """What the run is."""
+    classes = plusx.load(run).classes
+    epochs = json.loads((run / "recipe.json").read_text())["epochs"]
+    return f"The network: {', '.join(classes)}; {SIDE}x{SIDE} pixels, {epochs:g} epochs."
 
 
 def large(photos: Path, mnist: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """Draws volumes and signals of test splits with what trained models say of them: docs/volumes-and-signals.png.
 
-    python benchmarks/plot_volumes_and_signals.py --sets aeon/datasets/data [--data-dir data/mnist] [--budget 30]
+    python benchmarks/plot_volumes_and_signals.py RUN --sets aeon/datasets/data [--data-dir data/mnist] [--budget 30]
 
-Trains once on make_turned_volumes.py's volumes and once on signals.py's BasicMotions. The first of each kind are drawn,
-none was picked: of a volume its middle slices along the three axes, of a signal its six channels.
+RUN is what volumes.py kept with `--keep`; a network of signals is trained here on signals.py's BasicMotions. The first
+of each kind are drawn, none was picked: of a volume its middle slices along the three axes, of a signal its channels.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,21 +30,22 @@ Shown = tuple[np.ndarray, str, str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("volumes_run", type=Path, metavar="RUN")
     parser.add_argument("--sets", type=Path, required=True, help="the folder aeon/datasets/data of aeon's wheel")
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
-    parser.add_argument("--budget", type=int, default=30, help="seconds of each training")
+    parser.add_argument("--budget", type=int, default=30, help="seconds of the training")
     parser.add_argument("--out", type=Path, default=Path("docs/volumes-and-signals.png"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PLUSX_CACHE"] = f"{folder}/cache"
-        volumes = turned_volumes(options.data_dir, Path(folder, "volumes"), options.budget)
+        volumes = turned_volumes(options.data_dir, Path(folder, "volumes"), options.volumes_run)
         signals = motions(options.sets / "BasicMotions", Path(folder), options.budget)
     draw(volumes, signals, options.out)
 
 
-def turned_volumes(mnist: Path, folder: Path, budget_s: int) -> list[Shown]:
+def turned_volumes(mnist: Path, folder: Path, run: Path) -> list[Shown]:
     write_volumes(mnist, folder)
-    model = plusx.train(folder, out=folder.with_name("volumes-run"), budget_s=budget_s).load()
+    model = plusx.load(run)
     paths = sorted(folder.glob("test/*/*.nii.gz"), key=lambda path: path.name)[:VOLUMES]
     spec = VolumeSpec(depth=28, height=28, width=28, spacing=(1, 1, 1), window=(1000, 2000))
     volumes = [spec.prepare(path.read_bytes())[..., 0] for path in paths]
@@ -71,7 +73,12 @@ def draw(volumes: list[Shown], signals: list[Shown], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(9, 6), layout="constrained")
+<<<<<<< HEAD
     above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(3, 2)), object).ravel()
+=======
+    halves: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
+    above, below = halves
+>>>>>>> w-dense
     for column, (volume, label, said) in zip(above.subplots(3, VOLUMES).T, volumes, strict=True):
         middle = len(volume) // 2
         for axis, pixels in zip(column, (volume[middle], volume[:, middle], volume[:, :, middle]), strict=True):

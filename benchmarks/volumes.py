@@ -1,8 +1,8 @@
-"""Volumes: plusx beside other 3-D networks in the same time, and what a network of pictures is worth as a start.
+"""Volumes: plusx beside a textbook 3-D network in the same time, and what a network of pictures is worth as a start.
 
-    python benchmarks/volumes.py [--monai FOLDER] [--budget 60] [--seeds 1] [--write]
+    python benchmarks/volumes.py [--budget 60] [--seeds 1] [--write]
 
-The volumes are those of make_turned_volumes.py. FOLDER is where `pip install --no-deps --target FOLDER monai` put it.
+The volumes are those of make_turned_volumes.py.
 The pictures are MNIST's own digits, of those that no volume shows; their network is trained first, for a third of the
 budget, and `--from` inflates its filters along depth.
 """
@@ -34,9 +34,9 @@ LAST = 20_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
-    parser.add_argument("--monai", type=Path, help="a folder with MONAI in it")
     parser.add_argument("--budget", type=int, default=60, metavar="SECONDS")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="keep plusx's run of the last seed on all volumes in this folder")
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     options = parser.parse_args()
     rounds: dict[str, list[Done]] = {}
@@ -46,9 +46,11 @@ def main() -> None:
         keep_few(folder / "volumes", folder / "few")
         write_pictures(options.data_dir, folder / "pictures")
         for seed in range(options.seeds):
-            for title, done in one_seed(folder, seed, options.budget, options.monai):
+            for title, done in one_seed(folder, seed, options.budget):
                 rounds.setdefault(title, []).append(done)
                 print(f"seed {seed}  {title:<56} {done.right:.2f} % right  {done.duration_s:.1f} s", flush=True)
+        if options.keep:
+            shutil.copytree(folder / f"all0-{options.seeds - 1}", options.keep)
     body = table(rounds, options.seeds, options.budget)
     print(f"\n{body}")
     if options.write:
@@ -56,7 +58,7 @@ def main() -> None:
         write_section(HEADING, f"{body}\n\n`{command}`")
 
 
-def one_seed(folder: Path, seed: int, budget_s: int, monai: Path | None) -> Iterator[tuple[str, Done]]:
+def one_seed(folder: Path, seed: int, budget_s: int) -> Iterator[tuple[str, Done]]:
     pictures = folder / f"pictures-run{seed}"
     same = ("--model", "resnet8", "--set", "model_options.num_filters=32", "--set", "model_options.stem=small")
     train_plusx(folder / "pictures", pictures, seed, budget_s // 3, same)
@@ -67,13 +69,10 @@ def one_seed(folder: Path, seed: int, budget_s: int, monai: Path | None) -> Iter
         for how, flags in (("", ()), (", `--from` pictures", start)):
             done = train_plusx(where, folder / f"{name}{len(flags)}-{seed}", seed, seconds, flags)
             yield f"plusx{how}; {size} volumes, {seconds} s", done
-    for network in ("textbook", "r3d_18", *(["monai"] if monai else [])):
-        command = [str(PEER), str(folder / "volumes"), "--network", network]
-        paths = {"PYTHONPATH": os.pathsep.join([str(monai), os.environ.get("PYTHONPATH", "")])} if monai else {}
-        answer = run([*command, "--budget", str(budget_s), "--seed", str(seed)], paths)
-        title = {"textbook": "a textbook 3-D network", "r3d_18": "torchvision's r3d_18", "monai": "MONAI's resnet10"}
-        done = Done(100 * answer["accuracy"], answer["duration_s"])
-        yield f"{title[network]}; {COUNTS['train']:,} volumes, {budget_s} s", done
+    command = [str(PEER), str(folder / "volumes"), "--budget", str(budget_s), "--seed", str(seed)]
+    answer = run(command, {})
+    title = f"a textbook 3-D network; {COUNTS['train']:,} volumes, {budget_s} s"
+    yield title, Done(100 * answer["accuracy"], answer["duration_s"])
 
 
 def keep_few(volumes: Path, few: Path) -> None:
@@ -109,7 +108,7 @@ def table(rounds: Mapping[str, Sequence[Done]], seeds: int, budget_s: int) -> st
     about = (
         f"MNIST's digits made solid and turned in space, {counts}, as packed NIfTI files; {seeds} seed(s). "
         f"{PICTURES:,} flat digits, none of them in a training or test volume, were trained on for {budget_s // 3} s "
-        "more where `--from` is said. The others: Adam at 1e-3, batches of 16, volumes in memory, until the time is up."
+        "more where `--from` is said. The textbook: Adam at 1e-3, batches of 16, until the time is up."
     )
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return "\n".join([*lines, "", about, "", f"{setting()}, {threads} threads."])
