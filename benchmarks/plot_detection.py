@@ -1,6 +1,6 @@
-"""Draws the boxes that a model finds in digit_scenes.py's test pictures: docs/detection.png.
+"""Draws the boxes that a model finds in a folder's first ten pictures: docs/detection.png.
 
-python benchmarks/plot_detection.py MODEL SCENES [--out docs/detection.png]
+python benchmarks/plot_detection.py MODEL FOLDER [--out docs/detection.png]
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ ROWS, COLUMNS, SIDE, GAP = 2, 5, 224, 6
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("scenes", type=Path)
+    parser.add_argument("folder", type=Path, help="such as SCENES/test of digit_scenes.py")
     parser.add_argument("--out", type=Path, default=Path("docs/detection.png"))
     options = parser.parse_args()
     model = plusx.load(options.model)
-    # The first of the test split, not the best.
-    paths = sorted((options.scenes / "test").glob("*.png"))[: ROWS * COLUMNS]
+    # The first, not the best.
+    paths = sorted(options.folder.glob("*.png"))[: ROWS * COLUMNS]
     sheet = Image.new("RGB", (COLUMNS * (SIDE + GAP) - GAP, ROWS * (SIDE + GAP) - GAP), "white")
     for number, (path, answer) in enumerate(zip(paths, model.predict(paths), strict=True)):
         picture = Image.open(path).convert("RGB")
-        by = SIDE / picture.width
+        by = SIDE / max(picture.size)
         # Drawn larger than they were seen, so that labels can be read.
         boxes = [{**one, "box": [by * value for value in one["box"]]} for one in answer["boxes"]]
-        large = np.array(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        size = round(by * picture.width), round(by * picture.height)
+        large = np.array(picture.resize(size, Image.Resampling.BICUBIC))
         place = number % COLUMNS * (SIDE + GAP), number // COLUMNS * (SIDE + GAP)
         sheet.paste(with_boxes(large, boxes, model.classes), place)
     sheet.quantize(128).save(options.out, optimize=True)
