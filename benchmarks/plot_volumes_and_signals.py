@@ -73,12 +73,8 @@ def draw(volumes: list[Shown], signals: list[Shown], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(9, 6), layout="constrained")
-<<<<<<< HEAD
-    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(3, 2)), object).ravel()
-=======
     halves: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
     above, below = halves
->>>>>>> w-dense
     for column, (volume, label, said) in zip(above.subplots(3, VOLUMES).T, volumes, strict=True):
         middle = len(volume) // 2
         for axis, pixels in zip(column, (volume[middle], volume[:, middle], volume[:, :, middle]), strict=True):
