@@ -6,6 +6,8 @@ Nothing here is plusx. The list has the columns text, label and split. Settings 
 `duration_s` is that of the chosen training alone, from the texts to the model, without the search for it.
 """
 
+# fastText is no dependency of this project.
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import argparse
