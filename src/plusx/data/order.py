@@ -140,8 +140,9 @@ def steps_for(epochs: float, count: int, batch_size: int) -> int:
     >>> steps_for(2, count=5, batch_size=4)
     3
     """
+    steps = epochs * count / batch_size
     # A little less, so that 1.1 epochs of 10 are 11 and not 12 for a rounding error.
-    return math.ceil(epochs * count / batch_size - 1e-9)
+    return math.ceil(steps - 1e-9 * max(1.0, steps))
 
 
 def uniform(
