@@ -55,7 +55,7 @@ def main() -> None:
             print(json.dumps(done[-1]), flush=True)
             with open(options.lines, "a", encoding="utf-8") as file:
                 file.write(json.dumps(done[-1]) + "\n")
-    body = table(done, options.sets, options.networks)
+    body = table(done, options.sets, list(FIXED) if set(options.networks) <= set(FIXED) else options.networks)
     print(f"\n{body}")
     if options.write:
         write_section(HEADING, f"{body}\n\n`python benchmarks/auto.py --sets {' '.join(options.sets)} --write`")
@@ -96,6 +96,8 @@ def table(done: list[Line], sets: list[str], networks: list[str]) -> str:
 def cell(done: list[Line], name: str, network: str) -> str:
     those = [one for one in done if (one["set"], one["network"]) == (name, network)]
     scores = [one["right"] for one in those if one["right"] is not None]
+    if not those:
+        return "not run"
     if not scores:
         return "no time for it"
     named = f"{those[0]['model']}, " if network == "auto" else ""
