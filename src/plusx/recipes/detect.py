@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from plusx.data.augment import Augmentation, Flip, Warp
 from plusx.data.image import ImageSpec
 from plusx.data.image_facts import ImageFacts
-from plusx.training.recipe import AdamW, Recipe, Sgd
+from plusx.recipes.places import Rung, epochs_of, from_a_start, seen_often
+from plusx.training.recipe import AdamW, Recipe
 from plusx.training.schedule import Schedule
 
 MULTIPLE = 32
@@ -18,17 +15,6 @@ SMALL = 160
 """Pictures of at most this side have small things: their places are 4 pixels wide, those of larger pictures 8."""
 SEEN = 30_000
 FEWEST, MOST = 12, 300
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A network and the longest side of the pictures that suit it; `epochs` as in `plusx.recipes.images.Rung`, of 2,000
-    pictures."""
-
-    model: str
-    epochs: float
-    longest: int
-    options: Mapping[str, Any]
 
 
 SHORT = {"num_layers": [1, 1, 1, 1]}
@@ -43,19 +29,12 @@ FIRST_CHOICE = 1
 
 def detect(facts: ImageFacts) -> Recipe:
     """A RetinaNet on a narrow ResNet-18, and as many epochs as show 30,000 pictures."""
-    epochs = min(MOST, max(FEWEST, round(SEEN / facts.count)))
-    recipe = _recipe(facts, LADDER[FIRST_CHOICE])
-    reasons = {**recipe.reasons, "epochs": f"{facts.count:,} training pictures, each seen {epochs} times"}
-    return recipe.model_copy(update={"epochs": epochs, "reasons": reasons})
+    return seen_often(_recipe(facts, LADDER[FIRST_CHOICE]), facts, SEEN, FEWEST, MOST)
 
 
 def detect_fine_tune(facts: ImageFacts) -> Recipe:
     """`detect` with plain SGD, each stage slower than the next, for a start's network."""
-    recipe = detect(facts)
-    reasons = {**recipe.reasons, "optimizer": "plain SGD keeps the scale of what was learned"}
-    return recipe.model_copy(
-        update={"name": "detect_fine_tune", "optimizer": Sgd(lr=0.02), "rate_decay": 0.6, "reasons": reasons}
-    )
+    return from_a_start(detect(facts), lr=0.02)
 
 
 def detect_ladder(facts: ImageFacts) -> tuple[Recipe, ...]:
@@ -73,7 +52,7 @@ def _recipe(facts: ImageFacts, rung: Rung) -> Recipe:
         preprocessing=spec,
         augment=_augment(facts, spec),
         batch_size=max(2, min(16, facts.count // 4)),
-        epochs=max(rung.epochs * max(1.0, (2_000 / facts.count) ** 0.5), 1e-6),
+        epochs=epochs_of(rung, facts),
         optimizer=AdamW(lr=1e-3, weight_decay=0.05),
         schedule=Schedule(name="one_cycle", warmup=0.1, start=0.1, end=0.0),
         clip_norm=1.0,
