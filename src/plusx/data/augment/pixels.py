@@ -68,3 +68,13 @@ def hashed(numbers: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
     numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
     numbers = (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
     return numbers >> 31
+
+
+def each_place(u: Float32[Tensor, " batch"], length: int) -> Float32[Tensor, "batch length"]:
+    """Even numbers in [0, 1), one a place, from an example's one.
+
+    >>> each_place(torch.tensor([0.3, 0.3]), 2).unique().numel()
+    2
+    """
+    key = (u * 2**24).long()[:, None] * length + torch.arange(length, device=u.device)
+    return (hashed(key) & (2**24 - 1)).float() / 2**24

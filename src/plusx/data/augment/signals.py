@@ -7,10 +7,9 @@ from jaxtyping import Float32
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from plusx.data.augment.pixels import hashed, normal
+from plusx.data.augment.pixels import each_place, normal
 
 Signals = Float32[Tensor, "batch channels time"]
-DIGITS = 2**24
 """A number u is a multiple of 1 / 2**24."""
 
 
@@ -40,9 +39,7 @@ def signal_noise(signals: Signals, u: Float32[Tensor, "batch 2"], strength: floa
 
     Every sample's own number is a hash of u[:, 1] and of its place, so that one number a signal is enough.
     """
-    per_signal = signals.shape[1] * signals.shape[2]
-    places = torch.arange(per_signal, device=u.device) + (u[:, 1] * DIGITS).long()[:, None] * per_signal
-    numbers = (hashed(places) & (DIGITS - 1)).float() / DIGITS
+    numbers = each_place(u[:, 1], signals.shape[1] * signals.shape[2])
     # Not of a batch: an example's noise depends on no other example.
     deviation = signals.std(dim=2, keepdim=True, correction=0)
     return signals + normal(numbers).view_as(signals) * deviation * (strength * u[:, :1, None])

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from pydantic import BaseModel
 from torch import Tensor
 
-from plusx.data.augment.pixels import Share, hashed
+from plusx.data.augment.pixels import Share, each_place
 
 Text = UInt8[Tensor, "batch 1 length"]
 CASE = 0x20
@@ -48,7 +48,7 @@ def byte_drop(text: Text, u: Float32[Tensor, "batch 1"], share: float) -> Text:
     places = torch.arange(text.shape[2], device=text.device)
     # A character's bytes share its first one's number.
     first = torch.where(_inside(text[:, 0]), 0, places).cummax(1).values
-    numbers = _numbers(u[:, 0], text.shape[2]).gather(1, first)
+    numbers = each_place(u[:, 0], text.shape[2]).gather(1, first)
     return text.masked_fill((numbers < share)[:, None], 0)
 
 
@@ -68,7 +68,7 @@ def byte_swap(text: Text, u: Float32[Tensor, "batch 2"], share: float) -> Text:
     partner = partner.clamp(0, length - 1)
     bytes_ = text[:, 0]
     neighbours = bytes_.gather(1, partner)
-    numbers = _numbers(u[:, 0], length).gather(1, left.clamp(min=0))
+    numbers = each_place(u[:, 0], length).gather(1, left.clamp(min=0))
     both = there & _ascii(bytes_) & _ascii(neighbours)
     return torch.where(both & (numbers < share), neighbours, bytes_)[:, None]
 
@@ -140,9 +140,3 @@ def _inside(bytes_: UInt8[Tensor, "batch length"]) -> Bool[Tensor, "batch length
 
 def _ascii(bytes_: UInt8[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
     return (bytes_ > 0) & (bytes_ < 0x80)
-
-
-def _numbers(u: Float32[Tensor, " batch"], length: int) -> Float32[Tensor, "batch length"]:
-    """Even numbers in [0, 1), one a place, from an example's one."""
-    key: Int64[Tensor, "batch length"] = (u * 2**24).long()[:, None] * length + torch.arange(length, device=u.device)
-    return (hashed(key) & (2**24 - 1)).float() / 2**24
