@@ -19,7 +19,7 @@ import plusx
 from plusx.api.model import Model
 from plusx.data.modalities import spec_from_json
 from plusx.data.sound import SoundSpec
-from plusx.tasks.ctc import log_softmax
+from plusx.tasks.softmax import log_softmax
 from speech import test_rows
 
 SHOWN = 0.15

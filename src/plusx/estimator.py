@@ -17,7 +17,8 @@ from plusx.data.array import ArraySpec
 from plusx.data.cache import Prepared
 from plusx.data.sources import ArraySource, Samples
 from plusx.engines.torch import TorchEngine
-from plusx.tasks.classify import Classify, softmax
+from plusx.tasks.classify import Classify
+from plusx.tasks.softmax import softmax
 from plusx.training.criterion import Goal
 from plusx.training.feed import build_loader
 from plusx.training.recipe import Recipe, Sgd

@@ -11,7 +11,8 @@ from sklearn import metrics
 
 from plusx.errors import PlusxError
 from plusx.tasks import task_from_json
-from plusx.tasks.classify import Classify, calibration_error, softmax, top_k
+from plusx.tasks.classify import Classify, calibration_error, top_k
+from plusx.tasks.softmax import softmax
 
 
 def drawn(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,8 +19,8 @@ from plusx.engines import Engine
 from plusx.errors import WrongUse
 from plusx.predict.tiles import tiled
 from plusx.tasks import task_from_json
-from plusx.tasks.classify import softmax
 from plusx.tasks.segment import Segment
+from plusx.tasks.softmax import softmax
 
 Input = str | bytes | np.ndarray
 DECODERS = 4

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
+from plusx.tasks.softmax import averaged, log_softmax, softmax
 from plusx.words import percent
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Classify(TaskBase):
         >>> softmax(Classify().averaged([np.log([[0.2, 0.8]]), np.log([[0.4, 0.6]])])).round(6).tolist()
         [[0.3, 0.7]]
         """
-        return np.logaddexp.reduce([log_softmax(one) for one in outputs]) - np.log(len(outputs))
+        return averaged(outputs)
 
     def answers(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
@@ -121,22 +122,6 @@ class Classify(TaskBase):
             "per_class": _per_class(confusion, classes),
             "confusion": confusion.tolist(),
         }
-
-
-def log_softmax(outputs: Float[np.ndarray, "count classes *space"]) -> Float[np.ndarray, "count classes *space"]:
-    """Logarithms of the probabilities, in float64, without overflow."""
-    shifted = outputs.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-def softmax(outputs: Float[np.ndarray, "count classes *space"]) -> Float[np.ndarray, "count classes *space"]:
-    """Probabilities; each row, or each place's, sums to 1.
-
-    >>> softmax(np.array([[1000.0, 1000.0]]))
-    array([[0.5, 0.5]])
-    """
-    return np.exp(log_softmax(outputs))
 
 
 def top_k(outputs: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"], k: int) -> float:

@@ -26,13 +26,6 @@ class Read(NamedTuple):
     log_probability: float
 
 
-def log_softmax(outputs: Float[np.ndarray, "count classes frames"]) -> Float[np.ndarray, "count classes frames"]:
-    """Each frame's logarithms of probabilities, in float64, without overflow."""
-    shifted = outputs.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def greedy(log_probs: Float[np.ndarray, "count classes frames"]) -> list[Read]:
     """The likeliest class of each frame, repeats and blanks left out; the probability is that of this one path.
 

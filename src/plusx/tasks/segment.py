@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from plusx.tasks.base import AnswerType, TaskBase
-from plusx.tasks.classify import log_softmax, softmax
 from plusx.tasks.regions import MaskScores
+from plusx.tasks.softmax import averaged, softmax
 from plusx.words import percent
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Segment(TaskBase):
         self, outputs: Sequence[Float[np.ndarray, "batch classes height width"]]
     ) -> Float[np.ndarray, "batch classes height width"]:
         """The outputs whose probabilities are the mean of these outputs' probabilities, in float64."""
-        return np.logaddexp.reduce([log_softmax(one) for one in outputs]) - np.log(len(outputs))
+        return averaged(outputs)
 
     def answers(
         self, outputs: Float[np.ndarray, "batch classes height width"], classes: Sequence[str], top: int = 5

@@ -14,8 +14,9 @@ from pydantic import PrivateAttr
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError, WrongUse
 from plusx.tasks.base import AnswerType, TaskBase
-from plusx.tasks.ctc import Read, ctc_losses, frames_needed, greedy, log_softmax
+from plusx.tasks.ctc import Read, ctc_losses, frames_needed, greedy
 from plusx.tasks.decoder import Decoder
+from plusx.tasks.softmax import averaged, log_softmax
 from plusx.words import percent
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Transcribe(TaskBase):
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes frames"]]) -> np.ndarray:
         """The outputs whose probabilities in each frame are the mean of these outputs' probabilities, in float64."""
-        return np.logaddexp.reduce([log_softmax(one) for one in outputs]) - np.log(len(outputs))
+        return averaged(outputs)
 
     def answers(
         self, outputs: Float[np.ndarray, "count classes frames"], classes: Sequence[str], top: int = 5
