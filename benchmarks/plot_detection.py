@@ -1,6 +1,6 @@
 """Draws the boxes that a model finds in a folder's first ten pictures: docs/detection.png.
 
-python benchmarks/plot_detection.py MODEL FOLDER [--out docs/detection.png]
+python benchmarks/plot_detection.py MODEL FOLDER [--threshold 0.3] [--out docs/detection.png]
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path, help="such as SCENES/test of digit_scenes.py")
+    parser.add_argument("--threshold", type=float, help="answer boxes from this probability on; by default the model's")
     parser.add_argument("--out", type=Path, default=Path("docs/detection.png"))
     options = parser.parse_args()
     model = plusx.load(options.model)
+    if options.threshold is not None:
+        model = model.at(options.threshold)
     # The first, not the best.
     paths = sorted(options.folder.glob("*.png"))[: ROWS * COLUMNS]
     sheet = Image.new("RGB", (COLUMNS * (SIDE + GAP) - GAP, ROWS * (SIDE + GAP) - GAP), "white")

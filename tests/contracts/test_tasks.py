@@ -347,8 +347,7 @@ class TestTask:
             assert numbers_of(finished.scores(averaged, case.targets, CLASSES)) == pytest.approx(numbers_of(alone))
 
     def test_what_validation_examples_tell_it_can_be_stored(self, task: Task, case: Case) -> None:
-        many = [np.concatenate([one] * 4) for one in (case.stored, case.targets)]
-        calibrated = task.calibrated(*many)
+        calibrated = task.calibrated([(case.stored, case.targets)] * 4)
         assert type(calibrated) is type(task)
         assert task_from_json(json.loads(calibrated.model_dump_json())) == calibrated
         assert (calibrated != task) == task.CALIBRATES

@@ -82,7 +82,7 @@ def test_calibration_takes_the_rank_of_the_papers(coverage: float) -> None:
     random = np.random.default_rng(2)
     values, truth = random.normal(10, 1, (99, 1)), random.normal(10, 1, (99, 1))
     task = ONE.model_copy(update={"coverage": coverage, "scale": None})
-    calibrated = task.calibrated(outputs_for(task, values, np.ones_like(values)), truth)
+    calibrated = task.calibrated([(outputs_for(task, values, np.ones_like(values)), truth)])
     assert calibrated.scale is not None
     expected = np.sort(np.abs(values - truth).ravel())[round(100 * coverage) - 1]
     assert calibrated.scale[0] == pytest.approx(expected, rel=1e-5)
@@ -97,7 +97,7 @@ def test_intervals_keep_their_promise_on_new_examples_whose_noise_is_uneven() ->
         truth = 10 + spread * random.standard_t(4, (300, 1))
         # Widths that are wrong by a factor, as a network's may be.
         outputs = outputs_for(ONE, np.full_like(truth, 10.0), 0.4 * spread)
-        task = ONE.calibrated(outputs[:100], truth[:100])
+        task = ONE.calibrated([(outputs[:50], truth[:50]), (outputs[50:100], truth[50:100])])
         held.append(task.scores(outputs[100:], truth[100:], ["x"])["coverage"])
     # Between 0.9 and 0.9 + 1 / 101; four standard errors around it.
     error = 4 * np.std(held) / np.sqrt(len(held))
@@ -106,9 +106,9 @@ def test_intervals_keep_their_promise_on_new_examples_whose_noise_is_uneven() ->
 
 def test_with_too_few_examples_there_is_no_interval() -> None:
     outputs, truth = np.zeros((8, 2)), np.zeros((8, 1))
-    task = ONE.calibrated(outputs, truth)
+    task = ONE.calibrated([(outputs, truth)])
     assert task.scale is None
-    assert ONE.calibrated(np.zeros((9, 2)), np.zeros((9, 1))).scale is not None
+    assert ONE.calibrated([(np.zeros((9, 2)), np.zeros((9, 1)))]).scale is not None
     answer = task.answers(outputs[:1], ["x"])[0]
     assert answer == {"label": "10", "probability": None, "value": 10.0, "low": None, "high": None}
     assert task.words(answer) == "10"

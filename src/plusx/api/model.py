@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,18 @@ class Model:
     def classes(self) -> tuple[str, ...]:
         """The labels, in the order of the network's outputs."""
         return self.archive.manifest.classes
+
+    def at(self, threshold: float) -> Model:
+        """The same model, whose answers are what is at least so probable: boxes, or labels of any number.
+
+        Raises:
+            WrongUse: it answers the likeliest, however sure that is; or the threshold is not between 0 and 1.
+        """
+        if not 0 < threshold < 1:
+            raise WrongUse(f"--threshold {threshold:g}: it must lie between 0 and 1")
+        task = task_from_json(self.archive.manifest.task).at(threshold)
+        manifest = self.archive.manifest.model_copy(update={"task": task.model_dump(mode="json")})
+        return Model(replace(self.archive, manifest=manifest), self.engine)
 
     def predict(
         self,

@@ -27,7 +27,7 @@ from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
-from plusx.evaluate.scores import all_outputs, evaluate
+from plusx.evaluate.scores import batches, evaluate
 from plusx.tasks import task_for, task_from_json
 from plusx.training.busy import busy_note
 from plusx.training.distributed import World, joined
@@ -269,6 +269,6 @@ def _calibrated(archive: Archive, val: Prepared) -> Archive:
     task = task_from_json(archive.manifest.task)
     if not task.CALIBRATES:
         return archive
-    calibrated = task.calibrated(all_outputs(TorchEngine(archive), val), val.targets)
+    calibrated = task.calibrated(batches(TorchEngine(archive), val, task.AT_ONCE))
     manifest = archive.manifest.model_copy(update={"task": calibrated.model_dump(mode="json")})
     return replace(archive, manifest=manifest)

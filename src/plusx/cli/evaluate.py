@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import Beam, Json, Lm, Tta, print_json, say, say_card, shown_card
+from plusx.cli.output import Beam, Json, Lm, Threshold, Tta, print_json, say, say_card, shown_card
 from plusx.words import percent
 
 WORST_SHOWN = 10
@@ -48,6 +48,7 @@ def evaluate(
     cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
     engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
     tta: Tta = "none",
+    threshold: Threshold = None,
     beam: Beam = None,
     lm: Lm = None,
     json: Json = False,
@@ -56,6 +57,8 @@ def evaluate(
     from plusx.api.model import load
 
     loaded = load(model, engine)
+    if threshold is not None:
+        loaded = loaded.at(threshold)
     card = loaded.archive.manifest.card
     say_card(card)
     scores = loaded.evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta, beam=beam, lm=lm)

@@ -15,6 +15,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 Tta = Annotated[str, typer.Option("--tta", help="Answer by the mean over views of each picture: mirror or shift.")]
 Beam = Annotated[int | None, typer.Option("--beam", help="How many readings of a transcript to follow.")]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", help="Answer boxes, or labels of any number, from this probability on.")
+]
 Lm = Annotated[Path | None, typer.Option("--lm", help="A language model (.arpa) that helps to read transcripts.")]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Beam, Json, Lm, Tta, print_json, say, say_card, shown_card
+from plusx.cli.output import Beam, Json, Lm, Threshold, Tta, print_json, say, say_card, shown_card
 from plusx.errors import PlusxError, WrongUse
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Write each picture there with its classes' colours, or its boxes, over it."),
     ] = None,
+    threshold: Threshold = None,
     beam: Beam = None,
     lm: Lm = None,
     json: Json = False,
@@ -59,6 +60,8 @@ def predict(
         check_ending(out)
     decoder = find_decoder(beam, lm)
     loaded = load(model, engine)
+    if threshold is not None:
+        loaded = loaded.at(threshold)
     task = task_from_json(loaded.archive.manifest.task)
     running = with_views(loaded.engine, loaded.archive, tta)
     card = loaded.archive.manifest.card

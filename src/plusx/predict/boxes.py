@@ -70,7 +70,7 @@ def detect_stream(
             if isinstance(example, str):
                 yield Detected({"path": path, **dict.fromkeys(task.ANSWER), "error": example}, None)
                 continue
-            found = found_in(next(outputs), task.LEAST)
+            found = found_in(next(outputs), task.threshold)
             found = found._replace(boxes=to_own(found.boxes, example.size, spec))
             row = {"path": path, **task.answer(found, archive.manifest.classes), "error": None}
             yield Detected(row, example.own)

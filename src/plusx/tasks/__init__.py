@@ -36,7 +36,7 @@ def task_for(samples: Samples) -> Task:
     >>> import numpy as np
     >>> from plusx.data.sources import ArraySource
     >>> task_for(Samples(ArraySource(np.zeros((2, 1, 1), np.uint8), ""), np.array([[0, 1], [0, 0]]), ("a", "b")))
-    Multilabel(name='multilabel')
+    Multilabel(name='multilabel', threshold=0.5)
     """
     return TASKS[samples.task].of(samples)
 

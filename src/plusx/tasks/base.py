@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from plusx.data.sources import Samples
+from plusx.errors import WrongUse
 from plusx.words import percent
 
 AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares", "boxes"]
@@ -71,9 +72,20 @@ class TaskBase(BaseModel):
         """What the stored network is asked for: a part of the trained one, where the rest only serves training."""
         return self.network_options(classes)
 
-    def calibrated(self, outputs: np.ndarray, targets: np.ndarray) -> Self:
-        """The task with what it can only know of the trained network, from its outputs for validation examples."""
+    def calibrated(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """The task with what it can only know of the trained network, from its (outputs, targets) for validation
+        examples, which come in batches, one at least."""
         return self
+
+    def at(self, threshold: float) -> Self:
+        """The task whose answers are what is at least so probable.
+
+        Raises:
+            WrongUse: it answers the likeliest, however sure that is.
+        """
+        if "threshold" not in type(self).model_fields:
+            raise WrongUse("--threshold: it is for models that answer boxes or any number of labels; leave it out")
+        return self.model_copy(update={"threshold": threshold})
 
     def over(self, folds: Sequence[TaskBase]) -> Self:
         """The task by which the answers of several folds' networks, each with its own task, are scored together."""

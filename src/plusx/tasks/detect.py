@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float, Float32
+from pydantic import Field
 
 from plusx.data.box_rows import ABSENT, COLUMNS, Boxes
 from plusx.data.sources import Samples
@@ -16,6 +17,7 @@ from plusx.tasks.anchors import retinanet_loss
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.found import Found, found_in, share_found
 from plusx.tasks.precision import coco_scores
+from plusx.tasks.threshold import best_threshold
 from plusx.words import percent
 
 if TYPE_CHECKING:
@@ -36,17 +38,17 @@ class Detect(TaskBase):
     """
 
     name: Literal["detect"] = "detect"
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="the probability from which on a box is answered")
 
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "boxes": "boxes"}
     CLASSES: ClassVar[bool] = False
+    CALIBRATES: ClassVar[bool] = True
     BULKY: ClassVar[bool] = True
     WHOLE: ClassVar[bool] = True
     VIEWS: ClassVar[tuple[str, ...]] = ()
     MEASURE: ClassVar[str] = "found"
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("map", "ap50", "ap75", "ar100", "found")
     AT_ONCE: ClassVar[int] = 16
-    LEAST: ClassVar[float] = 0.5
-    """The probability from which on a box is answered."""
 
     @classmethod
     def of(cls, samples: Samples) -> Self:
@@ -95,7 +97,18 @@ class Detect(TaskBase):
         return torch.tensor(self._found(outputs.detach().float().cpu().numpy(), targets.cpu().numpy()))
 
     def _found(self, outputs: Float[np.ndarray, "count outputs anchors"], targets: Boxes) -> float:
-        return sum(share_found(*one, self.LEAST) for one in zip(outputs, targets, strict=True))
+        return sum(share_found(*one, self.threshold) for one in zip(outputs, targets, strict=True))
+
+    def calibrated(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """The task with the threshold whose answers have the highest F1 on these examples; as it is, where no box is
+        found. Focal loss leaves probabilities low for long: what is half sure is late, and of no other meaning."""
+        found: list[Found] = []
+        truth: list[np.ndarray] = []
+        for outputs, targets in batches:
+            found += [found_in(one) for one in outputs]
+            truth += list(targets)
+        threshold = best_threshold(found, truth)
+        return self if threshold is None else self.model_copy(update={"threshold": threshold})
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch outputs anchors"]]) -> np.ndarray:
         """The mean of logits and offsets of the same anchors, in float64."""
@@ -105,7 +118,7 @@ class Detect(TaskBase):
         self, outputs: Float[np.ndarray, "count outputs anchors"], classes: Sequence[str], top: int = 5
     ) -> list[dict[str, Any]]:
         """For each example what `answer` says of its boxes."""
-        return [self.answer(found_in(one, self.LEAST), classes) for one in outputs]
+        return [self.answer(found_in(one, self.threshold), classes) for one in outputs]
 
     def answer(self, found: Found, classes: Sequence[str]) -> dict[str, Any]:
         """All boxes, the likeliest first, and their classes joined by `|`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from pydantic import Field
 
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class Multilabel(TaskBase):
     """The task of naming all the labels of an example, or none: a yes or no for each.
 
-    The network's outputs are log odds; a label is named where its probability is at least one half.
+    The network's outputs are log odds; a label is named where its probability reaches the threshold, one half.
 
     >>> import numpy as np
     >>> answer = Multilabel().answers(np.array([[2.0, -1.0, 3.0]]), ["cat", "dog", "bird"], top=1)[0]
@@ -28,6 +30,7 @@ class Multilabel(TaskBase):
     """
 
     name: Literal["multilabel"] = "multilabel"
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="the probability from which on a label is named")
 
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {
         "label": "text",
@@ -59,7 +62,12 @@ class Multilabel(TaskBase):
 
     def hits(self, outputs: Float[Tensor, "batch classes"], targets: Float[Tensor, "batch classes"]) -> Int[Tensor, ""]:
         """How many of a batch have exactly the right labels: what a training's accuracy is counted from."""
-        return ((outputs >= 0) == (targets >= 0.5)).all(1).sum()
+        return ((outputs >= self._least) == (targets >= 0.5)).all(1).sum()
+
+    @property
+    def _least(self) -> float:
+        """The log odds from which on a label is named."""
+        return math.log(self.threshold / (1 - self.threshold))
 
     def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
         """Each label's own; rows do not sum to 1."""
@@ -92,7 +100,7 @@ class Multilabel(TaskBase):
         probabilities = sigmoid(outputs)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(top, len(classes))]
         answers: list[dict[str, Any]] = []
-        for named, row, order in zip(outputs >= 0, probabilities, best, strict=True):
+        for named, row, order in zip(outputs >= self._least, probabilities, best, strict=True):
             labels = [label for label, yes in zip(classes, named, strict=True) if yes]
             ranked = [{"label": classes[index], "probability": float(row[index])} for index in order]
             answers.append(
@@ -122,7 +130,7 @@ class Multilabel(TaskBase):
         """
         if len(targets) == 0:
             raise ValueError("no example to score")
-        named, there = outputs >= 0, targets == 1
+        named, there = outputs >= self._least, targets == 1
         counts = np.stack([(named & there).sum(0), named.sum(0), there.sum(0)])
         figures = np.stack([*precision_recall_f1(*counts), average_precisions(outputs, there)])
         occur = counts[2] > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -130,13 +130,14 @@ class Regress(TaskBase):
         values, _ = outputs.float().chunk(2, dim=1)
         return (1 - (values - (targets - mean) / std).square().mean(1)).sum()
 
-    def calibrated(self, outputs: Outputs, targets: Float[np.ndarray, "count targets"]) -> Self:
+    def calibrated(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
         """The task with the scale at which `coverage` of these examples, and by a hair more, are held.
 
         Of n examples the residual of rank ceil((n + 1) coverage) decides, over its width: then a further example of
         the same distribution is held with that probability at least. With fewer than are needed for that rank, 9 for
         a coverage of 0.9, there is no scale.
         """
+        outputs, targets = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         values, widths = self._learnt(outputs)
         rank = math.ceil((len(targets) + 1) * self.coverage)
         if rank > len(targets):
