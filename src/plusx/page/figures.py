@@ -14,7 +14,7 @@ INK, LINE = "#010203", "#020304"
 """Stand for the text's colour and that of thin lines while matplotlib draws."""
 GROUND = "#030405"
 """Stands for the page's ground, for what lies on an area."""
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     # Names within the drawing follow from its content, so that the same numbers give the same file.
     "svg.hashsalt": "plusx",
