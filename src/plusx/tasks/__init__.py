@@ -48,7 +48,7 @@ def task_from_json(task: Mapping[str, Any]) -> Task:
         PlusxError: the task is not known to this plusx, or not described right.
 
     >>> task_from_json({"name": "classify"})
-    Classify(name='classify')
+    Classify(name='classify', temperature=1.0)
     """
     kind = TASKS.get(str(task.get("name")))
     if kind is None:

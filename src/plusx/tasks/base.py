@@ -107,6 +107,10 @@ class TaskBase(BaseModel):
         """An answer in a few words for a person."""
         raise NotImplementedError
 
+    def truth(self, target: np.ndarray, classes: Sequence[str]) -> str:
+        """An example's target in a few words for a person."""
+        return str(classes[int(target)])
+
     def scores(self, outputs: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
         """The scores of outputs for these targets."""
         raise NotImplementedError

@@ -182,6 +182,10 @@ class Regress(TaskBase):
             answers.append(answer)
         return answers
 
+    def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
+        """The numbers, with their names where there are several."""
+        return numbers(target.tolist(), classes)
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The value, and its interval.
 
