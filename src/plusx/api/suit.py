@@ -103,7 +103,7 @@ def check_task(recipe: Recipe, samples: Samples) -> None:
     Raises:
         WrongUse: it cannot.
     """
-    task = task_for(samples)
+    task = task_for(samples, recipe.task)
     refuse_unsuited(recipe, task)
     build_losses(recipe, task, samples.targets, len(samples.classes))
     if isinstance(task, Transcribe):

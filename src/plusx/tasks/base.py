@@ -46,6 +46,8 @@ class TaskBase(BaseModel):
     HEADS: ClassVar[tuple[str, ...]] = ()
     """The heads that its network may have, the usual one first, where `network_options` does not say which. Outputs are
     then `(batch, classes, *space)`, an answer for every place, and so are targets `(batch, *space)`."""
+    SETTABLE: ClassVar[tuple[str, ...]] = ()
+    """Its fields that a recipe may set, as `task.NAME`."""
     AT_ONCE: ClassVar[int] = 256
     """The most examples that are answered at once: outputs for every place take much memory."""
 
