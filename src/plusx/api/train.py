@@ -114,7 +114,7 @@ def train(
             _begin(run, plan, recipe, parted, given)
         job = Job(
             recipe=recipe,
-            task=task_for(parted.dataset.split("train")),
+            task=task_for(parted.dataset.split("train"), recipe.task),
             classes=parted.dataset.classes,
             train=prepared["train"],
             val=prepared["val"],
@@ -208,7 +208,8 @@ def _resolved(
         )
         prepared = prepare_together(parted, recipe, plan, watcher, world)
     if plan.find_lr and not resume:
-        recipe = _agreed(world, lambda: with_found_lr(recipe, task_for(train_samples), prepared["train"], world.device))
+        task = task_for(train_samples, recipe.task)
+        recipe = _agreed(world, lambda: with_found_lr(recipe, task, prepared["train"], world.device))
     return recipe, prepared
 
 

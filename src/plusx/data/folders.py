@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plusx.data.assemble import SPLIT_NAMES, Row, assemble
-from plusx.data.modalities import MODALITIES, commonest, may_be, modality_of
+from plusx.data.modalities import MODALITIES, commonest, endings, may_be, modality_of
 from plusx.data.sources import DataSet, natural
 from plusx.errors import WrongUse
 
@@ -24,6 +24,9 @@ def read_folder(root: Path, modality: str = "auto") -> DataSet:
     """
     found = [_Found.within(folder, split) for split, folder in _split_folders(root).items()]
     files = [file for part in found for file in part.files()]
+    if modality == "auto" and not files:
+        kinds = ", ".join(endings(name) for name, one in MODALITIES.items() if one.extensions)
+        raise WrongUse(f"{root}: no file that could be an example; put those of each class into a folder: {kinds}")
     kind = commonest(files) if modality == "auto" else modality
     notes: list[str] = []
     rows = [row for part in found for row in part.rows(kind, notes)]
@@ -66,7 +69,7 @@ class _Found:
                 notes.append(f"{folder}: no {many} in it; left out")
             rows += [Row(self.split, file, (folder.name,)) for file in own]
         if not rows:
-            found = f"{loose} {many} but no class folders" if loose else f"no {many}"
+            found = f"{loose} {many} but no class folders" if loose else f"no {endings(kind)}"
             raise WrongUse(f"{self.folder}: {found}; put the {many} of each class into a folder with its name")
         if loose:
             notes.append(f"{self.folder}: {loose} {many} outside the class folders; left out")

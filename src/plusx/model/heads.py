@@ -39,6 +39,23 @@ class Unit(nn.Module):
         return F.normalize(x, dim=1)
 
 
+class Roots(nn.Module):
+    """Square roots, for vectors without negative numbers: no few large ones outweigh the rest.
+
+    Of directions of roots the cosine is Hellinger's (Arandjelovic and Zisserman, "Three things everyone should know to
+    improve object retrieval", CVPR 2012, section 3).
+
+    >>> Roots()(torch.tensor([[0.25, 4.0]])).tolist()
+    [[0.5, 2.0]]
+    """
+
+    # Nearer to zero, roots would make much of the last digits.
+    LEAST = 1e-6
+
+    def forward(self, x: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
+        return x.clamp(min=self.LEAST).sqrt()
+
+
 class Prototypes(nn.Module):
     """A direction for each class, and the cosines of vectors of length 1 to them."""
 
@@ -169,13 +186,18 @@ def numbers(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Mod
 
 
 def embed(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
-    """The mean over all positions, one linear layer, and its direction: `(batch, channels)`, each of length 1."""
-    return {**pool(layers, channels, num_classes), "embedding": nn.Linear(channels, channels), "unit": Unit()}
+    """The mean over all positions, its roots, their direction: `(batch, channels)`, each of length 1."""
+    return {**pool(layers, channels, num_classes), "roots": Roots(), "unit": Unit()}
 
 
 def cosine(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
-    """`embed`, then the cosines to a prototype of each class: `(batch, num_classes)`."""
-    return {**embed(layers, channels, num_classes), "prototypes": Prototypes(channels, num_classes)}
+    """The mean over all positions, one linear layer, and its cosines to a prototype of each class: `(batch, classes)`.
+
+    The linear layer takes up what only serves the trained classes, so that the mean before it keeps more of what tells
+    others apart (arXiv 2002.05709, section 4.2): `embed` is without it.
+    """
+    projection = {"projection": nn.Linear(channels, channels), "unit": Unit()}
+    return {**pool(layers, channels, num_classes), **projection, "prototypes": Prototypes(channels, num_classes)}
 
 
 def frames(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
