@@ -276,4 +276,4 @@ def test_every_published_accuracy_is_a_share_with_its_source():
         if network.published:
             assert 0.7 > 1 - network.published.accuracy > 0
             assert network.published.source
-            assert network.published.data in {"ImageNet", "CIFAR-10"}
+            assert network.published.data in {"ImageNet", "CIFAR-10", "Speech Commands"}

@@ -60,6 +60,10 @@ def _wide(error: float) -> Published:
     return Published(round(1 - error / 100, 4), "CIFAR-10", "arXiv 1605.07146")
 
 
+def _keywords(accuracy: float) -> Published:
+    return Published(accuracy / 100, "Speech Commands", "arXiv 1710.10361, table 1, on MFCCs")
+
+
 resnet18 = Network("resnet18", (2, 2, 2, 2), IMAGENET, PICTURE, _torchvision(69.758))
 resnet34 = Network("resnet34", (3, 4, 6, 3), IMAGENET, PICTURE, _torchvision(73.314))
 resnet50 = Network("resnet50", (3, 4, 6, 3), IMAGENET | BOTTLENECK, PICTURE, _torchvision(76.130, 80.858))
@@ -194,12 +198,16 @@ resnet18_3d = Network("resnet18_3d", (2, 2, 2, 2), VOLUMES, VOLUME)
 resnet34_3d = Network("resnet34_3d", (3, 4, 6, 3), VOLUMES, VOLUME)
 resnet50_3d = Network("resnet50_3d", (3, 4, 6, 3), VOLUMES | BOTTLENECK, VOLUME)
 
-res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 45}, KEYWORD)
-res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (45,) * 6}, KEYWORD)
-res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 45}, KEYWORD)
-res8_narrow = Network("res8_narrow", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 19}, KEYWORD)
-res15_narrow = Network("res15_narrow", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (19,) * 6}, KEYWORD)
-res26_narrow = Network("res26_narrow", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 19}, KEYWORD)
+res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 45}, KEYWORD, _keywords(94.1))
+res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (45,) * 6}, KEYWORD, _keywords(95.8))
+res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 45}, KEYWORD, _keywords(95.2))
+res8_narrow = Network("res8_narrow", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 19}, KEYWORD, _keywords(90.1))
+res15_narrow = Network(
+    "res15_narrow", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (19,) * 6}, KEYWORD, _keywords(94.0)
+)
+res26_narrow = Network(
+    "res26_narrow", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 19}, KEYWORD, _keywords(93.3)
+)
 
 vdcnn9 = Network("vdcnn9", (1, 1, 1, 1), VDCNN, TEXT)
 vdcnn17 = Network("vdcnn17", (2, 2, 2, 2), VDCNN, TEXT)
