@@ -12,7 +12,7 @@ from plusx.model.zoo import ZOO
 
 # Convolutions after the first; the pooled moments and bands; whether dilation grows.
 PAPER = {"res8": (6, (4, 3), False), "res15": (13, None, True), "res26": (24, (2, 2), False)}
-NAMES = [name + width for name in PAPER for width in ("", "_narrow")]
+WIDTHS = (45, 19)
 # What the last map of a second's 101 moments and 40 bands is.
 MAP = {"res8": (25, 13), "res15": (101, 40), "res26": (50, 20)}
 
@@ -45,18 +45,17 @@ class Keywords(nn.Module):
         return self.last(self.map(x).mean(dim=(2, 3)))
 
 
-def theirs(name: str) -> Keywords:
-    base, _, narrow = name.partition("_")
-    return Keywords(*PAPER[base], width=19 if narrow else 45)
+def theirs(name: str, width: int = 45) -> Keywords:
+    return Keywords(*PAPER[name], width=width)
 
 
 def convolutions(net: nn.Module) -> Iterator[nn.Conv2d]:
     return (module for module in net.modules() if isinstance(module, nn.Conv2d))
 
 
-def alike(name: str) -> tuple[ResNet, Keywords]:
+def alike(name: str, width: int) -> tuple[ResNet, Keywords]:
     """Both networks with the paper's one's weights, whose kernels stand on end in ours."""
-    ours, paper = ZOO[name](), theirs(name)
+    ours, paper = ZOO[name](num_filters=[width] * len(ZOO[name].num_layers)), theirs(name, width)
     with torch.no_grad():
         for to, taken in zip(convolutions(ours), convolutions(paper), strict=True):
             to.weight.copy_(taken.weight.transpose(2, 3))
@@ -70,9 +69,10 @@ def norms(net: nn.Module) -> list[nn.BatchNorm2d]:
     return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_is_the_papers_network(name: str) -> None:
-    ours, paper = alike(name)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAPER)
+def test_is_the_papers_network(name: str, width: int) -> None:
+    ours, paper = alike(name, width)
     assert sum(one.numel() for one in ours.parameters()) == sum(one.numel() for one in paper.parameters())
     ours.double()
     paper.double()
@@ -80,7 +80,7 @@ def test_is_the_papers_network(name: str) -> None:
         sounds = torch.randn(3, 1, 101, 40, dtype=torch.float64)
         torch.testing.assert_close(ours(sounds.transpose(2, 3)), paper(sounds))
     # Two batches have moved the averages, alike in both.
-    assert len(norms(ours)) == len(norms(paper)) == PAPER[name.partition("_")[0]][0]
+    assert len(norms(ours)) == len(norms(paper)) == PAPER[name][0]
     for one, other in zip(norms(ours), norms(paper), strict=True):
         torch.testing.assert_close(one.running_mean, other.running_mean)
         torch.testing.assert_close(one.running_var, other.running_var)
@@ -89,9 +89,10 @@ def test_is_the_papers_network(name: str) -> None:
     torch.testing.assert_close(ours(sounds.transpose(2, 3)), paper(sounds))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_learns_as_the_papers_network(name: str) -> None:
-    ours, paper = (net.double() for net in alike(name))
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAPER)
+def test_learns_as_the_papers_network(name: str, width: int) -> None:
+    ours, paper = (net.double() for net in alike(name, width))
     sounds, words = torch.randn(3, 1, 101, 40, dtype=torch.float64), torch.tensor([0, 5, 11])
     F.cross_entropy(ours(sounds.transpose(2, 3)), words).backward()
     F.cross_entropy(paper(sounds), words).backward()

@@ -201,13 +201,6 @@ resnet50_3d = Network("resnet50_3d", (3, 4, 6, 3), VOLUMES | BOTTLENECK, VOLUME)
 res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 45}, KEYWORD, _keywords(94.1))
 res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (45,) * 6}, KEYWORD, _keywords(95.8))
 res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 45}, KEYWORD, _keywords(95.2))
-res8_narrow = Network("res8_narrow", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 19}, KEYWORD, _keywords(90.1))
-res15_narrow = Network(
-    "res15_narrow", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (19,) * 6}, KEYWORD, _keywords(94.0)
-)
-res26_narrow = Network(
-    "res26_narrow", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 19}, KEYWORD, _keywords(93.3)
-)
 
 vdcnn9 = Network("vdcnn9", (1, 1, 1, 1), VDCNN, TEXT)
 vdcnn17 = Network("vdcnn17", (2, 2, 2, 2), VDCNN, TEXT)
@@ -337,9 +330,6 @@ ZOO: dict[str, Network] = {
     "res8": res8,
     "res15": res15,
     "res26": res26,
-    "res8_narrow": res8_narrow,
-    "res15_narrow": res15_narrow,
-    "res26_narrow": res26_narrow,
     "vdcnn9": vdcnn9,
     "vdcnn17": vdcnn17,
     "vdcnn29": vdcnn29,
