@@ -24,7 +24,7 @@ from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
 from plusx.training.start import Start
 
-WRONG = "gradients of this network's dilated convolutions are wrong in bfloat16"
+WRONG = "gradients of some of this network's convolutions are wrong in bfloat16"
 
 
 def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: Archive | None = None) -> Recipe:
@@ -107,7 +107,7 @@ def _with_precision(recipe: Recipe) -> Recipe:
     if recipe.precision == "float32":
         return recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    wrong = wrong_in_bfloat16(network_on_meta(recipe), device)
+    wrong = wrong_in_bfloat16(network_on_meta(recipe), recipe.preprocessing.features, device)
     if recipe.precision == "bfloat16":
         if wrong:
             raise WrongUse(f"--set precision=bfloat16: this processor's {WRONG}; leave it out")
