@@ -49,7 +49,7 @@ from plusx.training.watch import Both, Silent, Watcher
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave: its folder, its model file, how long it took to get there, and its scores.
+    """What a training gave: its folder, its model file, how long it took to get there, its scores, and its page.
 
     All of its processes get the same.
     """
@@ -59,11 +59,16 @@ class Trained:
     duration_s: float
     val: dict[str, Any]
     test: dict[str, Any] | None
+    report: Path | None = None
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON."""
         duration_s = round(self.duration_s, 3)
-        return {**asdict(self), "run": str(self.run), "model": str(self.model), "duration_s": duration_s}
+        paths = {name: None if path is None else str(path) for name, path in self._paths().items()}
+        return {**asdict(self), **paths, "duration_s": duration_s}
+
+    def _paths(self) -> dict[str, Path | None]:
+        return {"run": self.run, "model": self.model, "report": self.report}
 
     def load(self) -> Model:
         """The model, ready to answer."""
@@ -131,7 +136,7 @@ def train(
                 state = fit(job)
                 result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan)))
                 scored(json.loads(result))
-    return Trained(run.path, run.model, **json.loads(result))
+    return Trained(run.path, run.model, **json.loads(result), report=run.report if plan.report else None)
 
 
 def _note_choices(recipe: Recipe, given: Given, plan: Plan, watcher: Watcher) -> None:

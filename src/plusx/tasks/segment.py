@@ -131,6 +131,11 @@ class Segment(TaskBase):
         shown = ", ".join(f"{one['label']} {percent(one['share'])}" for one in answer["shares"][:SHOWN])
         return f"{shown} -> {answer['mask']}" if answer["mask"] else shown
 
+    def verdict(self, scores: Mapping[str, Any]) -> str:
+        """What the scores come to, in a few words for a person."""
+        right = percent(scores["pixel_accuracy"])
+        return f"mean IoU {percent(scores['mean_iou'])}, {right} of all pixels right on {scores['count']:,} pictures"
+
     def scores(
         self,
         outputs: Float[np.ndarray, "count classes height width"],
