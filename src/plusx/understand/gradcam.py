@@ -65,6 +65,18 @@ def layers_of(network: ResNet) -> list[str]:
     return ["stem", *(f"stage{number}" for number in range(1, len(network.stages) + 1))]
 
 
+def find_layer(network: ResNet, layer: str | None) -> str:
+    """The layer of this name; the last stage, where none is given.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    names = layers_of(network)
+    if layer is not None and layer not in names:
+        raise WrongUse(f"--layer {layer}: no such layer{nearest(layer, names)}; there are {', '.join(names)}")
+    return layer or names[-1]
+
+
 def maps_and_gradients(
     network: ResNet, features: Features, score: Score, layer: str | None = None
 ) -> tuple[Float[Tensor, "batch filters *reduced"], Float[Tensor, "batch filters *reduced"]]:
@@ -73,10 +85,7 @@ def maps_and_gradients(
     Raises:
         WrongUse: no such layer.
     """
-    names = layers_of(network)
-    if layer is not None and layer not in names:
-        raise WrongUse(f"--layer {layer}: no such layer{nearest(layer, names)}; there are {', '.join(names)}")
-    number = len(names) - 1 if layer is None else names.index(layer)
+    number = layers_of(network).index(find_layer(network, layer))
     held: list[Tensor] = []
 
     def hold(module: nn.Module, given: tuple[Tensor, ...], made: Tensor | None = None) -> None:
