@@ -11,7 +11,6 @@ import typer
 
 from plusx.cli.output import Json, print_json, say
 from plusx.errors import PlusxError
-from plusx.words import percent
 
 
 def explain(
@@ -63,10 +62,7 @@ def explain(
 
 
 def _words(row: Mapping[str, Any]) -> str:
-    if row["error"] is not None:
-        return f"error: {row['error']}"
-    sure = "" if row["probability"] is None else f" {percent(row['probability'])}"
-    place = "nothing spoke for it"
-    if row["place"] is not None:
-        place = "most at " + ", ".join(f"{name} {value}" for name, value in row["place"].items())
-    return f"{row['label'] or 'its vector'}{sure}; {place}"
+    from plusx.understand.origin import place_words
+    from plusx.understand.page import answer_words
+
+    return f"error: {row['error']}" if row["error"] is not None else f"{answer_words(row)}; {place_words(row['place'])}"

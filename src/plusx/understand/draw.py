@@ -14,7 +14,7 @@ from plusx.page.examples import grey
 from plusx.page.pictures import png
 from plusx.page.sound import wav
 from plusx.understand.explained import Explained, Explainer, Marked
-from plusx.understand.lines import line_picture
+from plusx.understand.lines import line_picture, line_svg
 from plusx.understand.overlay import boxed, enlarged, outlined, over
 from plusx.understand.words import pieces, word_picture
 
@@ -54,8 +54,7 @@ def _marked(picture: np.ndarray, marked: Marked) -> np.ndarray:
 def _sound(spec: SoundSpec, values: np.ndarray, heat: np.ndarray, signed: bool, marked: Marked) -> Drawn:
     heard = wav(values[: round(LONGEST_SOUND_S * spec.rate), 0], spec.rate)
     if spec.front == "waveform":
-        picture = line_picture(values.astype(np.float64), heat, signed=signed)
-        return Drawn(picture, Card("", image=png(picture), audio=heard))
+        return Drawn(*_line(values, heat, signed=signed, audio=heard))
     # High tones above low ones, as notes are written.
     bands = grey(spec.mel.log_mel(values[:, 0])[::-1])
     hot = over(bands, np.broadcast_to(heat, bands.shape)[::-1], signed=signed)
@@ -70,8 +69,13 @@ def _text(spec: Any, values: np.ndarray, heat: np.ndarray, signed: bool, marked:
 
 
 def _signal(spec: Any, values: np.ndarray, heat: np.ndarray, signed: bool, marked: Marked) -> Drawn:
-    picture = line_picture(values.astype(np.float64), heat, signed=signed)
-    return Drawn(picture, Card("", image=png(picture)))
+    return Drawn(*_line(values, heat, signed=signed))
+
+
+def _line(values: np.ndarray, heat: np.ndarray, *, signed: bool, audio: bytes | None = None) -> tuple[np.ndarray, Card]:
+    lines = values.astype(np.float64)
+    card = Card("", svg=line_svg(lines, heat, signed=signed), audio=audio)
+    return line_picture(lines, heat, signed=signed), card
 
 
 def _volume(spec: Any, values: np.ndarray, heat: np.ndarray, signed: bool, marked: Marked) -> Drawn:

@@ -37,8 +37,8 @@ class Explained(NamedTuple):
     """An input with its explanation; all but `row` None where that has an `error`.
 
     Args:
-        row: `path`, `label`, `probability`, `method`, `file`, `place` (where the heat is largest, in the input's own
-            coordinates), further figures of the method, and `error`.
+        row: `path`, `label`, `probability`, `score` (the number that is explained), `method`, `file`, `place` (where
+            the heat is largest, in the input's own coordinates), further figures of the method, and `error`.
         heat: from -1 (against) to 1 (for), in proportion to the input's own largest; `(*space)` of the features.
         seen: the input as the network gets it.
         marked: where the answer is.
@@ -79,23 +79,27 @@ class Explainer:
     def __call__(self, batch: Sequence[tuple[str | None, Seen]]) -> Iterator[Explained]:
         """Each input of a batch, `(path, what it became)`, explained."""
         raw = np.moveaxis(np.stack([seen.prepared for _, seen in batch]), -1, 1)
-        asked, heat, outputs = self._heat(raw)
+        asked, scores, heat, outputs = self._heat(raw)
         facts = heat.facts or [{}] * len(batch)
-        for (path, seen), one, values, more, own in zip(batch, asked, heat.values, facts, outputs, strict=True):
-            row = {"path": path, "label": one.label, "probability": one.probability, "method": self.name, "file": None}
+        every = zip(batch, asked, scores, heat.values, facts, outputs, strict=True)
+        for (path, seen), one, score, values, more, own in every:
             if one.error is not None:
-                yield Explained({**row, "place": None, "error": one.error}, None, None, None)
+                yield self.bad(path, one.error)
                 continue
+            row = self._row(path) | {"label": one.label, "probability": one.probability, "score": score}
             marked = self._marked(one, own)
-            place = {"place": self._place(seen, values), **self._box(seen, marked), **more, "error": None}
-            yield Explained({**row, **place}, normalised(values), seen, marked)
+            row |= {"place": self._place(seen, values), **self._box(seen, marked), **more, "error": None}
+            yield Explained(row, normalised(values), seen, marked)
 
     def bad(self, path: str | None, error: str) -> Explained:
         """An input that could not be read."""
-        row = {"path": path, "label": None, "probability": None, "method": self.name, "file": None, "place": None}
-        return Explained({**row, "error": error}, None, None, None)
+        return Explained({**self._row(path), "error": error}, None, None, None)
 
-    def _heat(self, raw: np.ndarray) -> tuple[list[Asked], Heat, np.ndarray]:
+    def _row(self, path: str | None) -> dict[str, Any]:
+        empty = dict.fromkeys(("label", "probability", "score"))
+        return {"path": path, **empty, "method": self.name, "file": None, "place": None}
+
+    def _heat(self, raw: np.ndarray) -> tuple[list[Asked], list[float], Heat, np.ndarray]:
         outputs = self._network.outputs(self._network.features(raw))
         asked = self.task.asked(outputs, self.archive.manifest.classes, self.label)
         unchanged, places = torch.from_numpy(outputs), torch.tensor([one.place for one in asked])
@@ -104,7 +108,7 @@ class Explainer:
         if self.spec.modality == "text":
             # The zeros behind a text are no part of it.
             heat = replace(heat, values=heat.values * (raw[:, 0] > 0))
-        return asked, heat, outputs
+        return asked, score(unchanged).tolist(), heat, outputs
 
     def _place(self, seen: Seen, values: np.ndarray) -> dict[str, Any] | None:
         if not values.max() > 0:

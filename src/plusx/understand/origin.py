@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,6 +44,28 @@ class WithOrigin:
         """A place in the input's own coordinates: `x` and `y` in pixels; `time_s` and `hz`; `character` and `word`;
         `slice`, `row` and `column` in voxels; `sample`, and `time_s` where the rate is known; an array's `index`."""
         return ORIGINS[self.spec.modality].place(self.spec, seen.own, index)
+
+
+def place_words(place: Mapping[str, Any] | None) -> str:
+    """A place as people say it.
+
+    >>> place_words({"time_s": 0.25, "hz": 1200.4}), place_words({"x": 3.5, "y": 8.0}), place_words(None)
+    ('most at 0.25 s, 1,200 Hz', 'most at x 3.5, y 8', 'nothing spoke for it')
+    """
+    if place is None:
+        return "nothing spoke for it"
+    if "word" in place:
+        return f"most at character {place['character']}: {place['word'] or 'a space'}"
+    said = [_said(name, value) for name, value in place.items()]
+    return f"most at {', '.join(said)}"
+
+
+def _said(name: str, value: Any) -> str:
+    if name == "time_s":
+        return f"{value:g} s"
+    if name == "hz":
+        return f"{value:,.0f} Hz"
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 class Origin(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from plusx.page import Block, Card, Figure, Gallery, Note, Page, Paragraph, Sect
 from plusx.page.examples import example_card
 from plusx.understand.draw import Drawn
 from plusx.understand.explained import Explained, Explainer
+from plusx.understand.origin import place_words
 from plusx.understand.overlay import colours
 from plusx.words import percent
 
@@ -47,7 +49,7 @@ def page_of(explainer: Explainer, shown: Shown, near: Prepared | None) -> Page:
     else:
         for card, (one, _) in zip(cards, good, strict=False):
             like = [_neighbour(explainer, near, found) for found in one.row["nearest"]]
-            sections.append(Section(card.title, [Gallery([card, *like])]))
+            sections.append(Section(Path(_name(one.row)).name, [Gallery([card, *like])]))
     if len(good) > MOST_CARDS:
         text = (
             f"Of {len(good):,} explanations the first {MOST_CARDS} are shown; the pictures of all are beside this page."
@@ -60,7 +62,7 @@ def page_of(explainer: Explainer, shown: Shown, near: Prepared | None) -> Page:
 
 def _model_name(explainer: Explainer) -> str:
     path = explainer.archive.path
-    return "the model" if path is None else path.parent.name if path.name == "model.plusx" else path.name
+    return "the model" if path is None else f"{path.parent.name}/{path.name}"
 
 
 def _how(explainer: Explainer) -> list[Block]:
@@ -70,7 +72,7 @@ def _how(explainer: Explainer) -> list[Block]:
         about.append(Paragraph(f"The map is that of {explainer.shown_layer}, spread over the input."))
     else:
         nothing = NOTHING.get(modality, "the mean of what the network was trained on")
-        about.append(Paragraph(f"Empty means {nothing} here."))
+        about.append(Paragraph(f"An empty input, or a covered place, shows {nothing}."))
     return [*about, Note(method.proves_not, "warn"), _legend(signed=method.signed, text=modality == "text")]
 
 
@@ -110,7 +112,7 @@ def _legend(*, signed: bool, text: bool) -> Figure:
     what = (
         "Words are marked"
         if text
-        else "Colour lies over a grey copy of the input, denser where there is more heat, and is"
+        else "Colour lies over what the network was given, denser where there is more heat, and is"
     )
     return Figure(
         svg, f"{what} in proportion to the largest heat of the same input: colours of two inputs do not compare."
@@ -119,15 +121,26 @@ def _legend(*, signed: bool, text: bool) -> Figure:
 
 def _card(one: Explained, drawn: Drawn) -> Card:
     row = one.row
-    sure = "" if row["probability"] is None else f" {percent(row['probability'])}"
-    lines = [row["path"] or "given directly"]
-    if row["place"] is None:
-        lines.append("nothing spoke for it")
-    else:
-        lines.append("most at " + ", ".join(f"{name} {value}" for name, value in row["place"].items()))
+    lines = [_name(row), place_words(row["place"])]
     if "sum" in row:
         lines.append(f"shares sum to {row['sum']:.4g}; the score differs by {row['difference']:.4g}")
-    return replace(drawn.card, title=f"{row['label'] or 'its vector'}{sure}", lines=lines)
+    return replace(drawn.card, title=answer_words(row), lines=lines)
+
+
+def answer_words(row: Mapping[str, Any]) -> str:
+    """What is explained, in a few words.
+
+    >>> answer_words({"label": "cat", "probability": 0.9, "score": 2.0})
+    'cat 90.00 %'
+    """
+    if row["label"] is None:
+        return "its vector"
+    sure = f"{row['score']:.6g}" if row["probability"] is None else percent(row["probability"])
+    return f"{row['label'] or 'nothing said'} {sure}"
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return row["path"] or "given directly"
 
 
 def _neighbour(explainer: Explainer, near: Prepared, found: Mapping[str, Any]) -> Card:
