@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from plusx.api.explain import explain
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
 _HOMES = {
+    "explain": "plusx.api.explain",
     "CrossValidated": "plusx.api.folds",
     "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
@@ -50,6 +52,7 @@ __all__ = [
     "Trained",
     "WrongUse",
     "cross_validate",
+    "explain",
     "load",
     "pack",
     "report",
