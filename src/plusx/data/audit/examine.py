@@ -49,37 +49,37 @@ def examine(dataset: DataSet, *, threads: int | None = None, on_progress: Progre
     whole = join_samples([part for _, part in parts])
     split = np.repeat([number for number, _ in parts], [len(part) for _, part in parts])
     rows: dict[Finding, tuple[int, int]] = {}
-    for kind, row, other, value, suggestion in _singles_and_copies(whole, split, threads, on_progress):
+    for kind, row, other, value in _singles_and_copies(whole, split, threads, on_progress):
         name = whole.source.name(other) if other >= 0 else ""
         place = SPLITS[split[row]]
-        found = Finding(whole.source.name(row), place, whole.label(row), kind, name, value, suggestion)
+        found = Finding(whole.source.name(row), place, whole.label(row), kind, name, value, KINDS[kind].suggestion)
         rows[found] = row, other
     about_classes = [*absent(dataset), *(one for number, part in parts for one in unbalanced(part, SPLITS[number]))]
     return Examined(in_order([*rows, *about_classes]), whole, split, rows)
 
 
-Told = tuple[str, int, int, str, str]
-"""(kind, place, the other's place or -1, value, suggestion)"""
+Told = tuple[str, int, int, str]
+"""(kind, place, the other's place or -1, value)"""
 
 
 def _singles_and_copies(
     whole: Samples, split: Int64[np.ndarray, " count"], threads: int | None, on_progress: Progress | None
 ) -> Iterator[Told]:
     for kind, row, value in wrong_boxes(whole):
-        yield kind, row, -1, value, KINDS[kind].suggestion
+        yield kind, row, -1, value
     if whole.modality not in LOOKS:
         return
     with sketched(whole, threads=threads or available_cores(), on_progress=on_progress) as sketch:
         for row, reason in sketch.problems.items():
-            yield "unreadable", row, -1, reason, KINDS["unreadable"].suggestion
+            yield "unreadable", row, -1, reason
         for kind, row, value in checked(whole.modality, sketch.figures):
-            yield kind, row, -1, value, KINDS[kind].suggestion
+            yield kind, row, -1, value
         where = Whereabouts(split, label_numbers(whole), whole.source.name)
         for pair in copies(sketch.content, sketch.readable, where):
             same = sketch.file[pair.row] == sketch.file[pair.other]
-            yield *pair, "the same bytes" if same else "the same content", KINDS[pair.kind].suggestion
+            yield pair.kind, pair.row, pair.other, "the same bytes" if same else "the same content"
         for pair, likeness in _near(sketch, where):
-            yield *pair, f"correlation {likeness:.4f}", KINDS[pair.kind].suggestion
+            yield pair.kind, pair.row, pair.other, f"correlation {likeness:.4f}"
 
 
 def _near(sketch: Sketch, where: Whereabouts) -> Iterator[tuple[Pair, float]]:
