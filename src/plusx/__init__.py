@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from plusx.api.audit import Audited, audit
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
 _HOMES = {
+    "Audited": "plusx.api.audit",
+    "audit": "plusx.api.audit",
     "CrossValidated": "plusx.api.folds",
     "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
@@ -39,6 +42,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Audited",
     "CrossValidated",
     "Model",
     "PlusxError",
@@ -47,6 +51,7 @@ __all__ = [
     "Residual",
     "Trained",
     "WrongUse",
+    "audit",
     "cross_validate",
     "load",
     "pack",

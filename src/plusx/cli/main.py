@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
+from plusx.cli.audit import audit
 from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
 from plusx.cli.info import info
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, embed, listen, pack, models, info):
+for command in (train, evaluate, predict, embed, listen, audit, pack, models, info):
     app.command()(command)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from plusx.data.audit.examine import examine
-from plusx.data.audit.findings import KINDS, Finding, counts, in_order, write_findings
+from plusx.data.audit.findings import KINDS, Finding, counts, place_of, write_findings
 from plusx.data.samples import read_dataset
 from plusx.data.sources import ArraySource, DataSet, Samples
 
@@ -41,7 +41,7 @@ def clean(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def found(data: Path | DataSet) -> list[Finding]:
-    return examine(read_dataset(data), threads=1).findings
+    return [one.finding for one in examine(read_dataset(data), threads=1).found]
 
 
 def named(findings: list[Finding], kind: str) -> set[str]:
@@ -171,7 +171,7 @@ def test_findings_are_a_csv_with_the_gravest_first(tmp_path: Path) -> None:
         Finding("b.png", "train", "cat", "blank", "", "levels within 0", "leave it out"),
         Finding("ä,.png", "test", "cat", "copy_in_two_splits", "a.png", "the same bytes", "keep it in one split"),
     ]
-    write_findings(in_order(findings), tmp_path / "findings.csv")
+    write_findings(sorted(findings, key=place_of), tmp_path / "findings.csv")
     header, first, second = (tmp_path / "findings.csv").read_text(encoding="utf-8").splitlines()
     assert header == "path,split,label,finding,other,value,suggestion"
     assert first.startswith('"ä,.png",test')

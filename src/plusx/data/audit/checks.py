@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -27,11 +28,28 @@ LENGTH_DEVIATIONS, LENGTH_LEAST = 5.0, float(np.log(4.0))
 
 @dataclass(frozen=True)
 class Check:
-    """Which examples have a fault, by the figures of all; and what to say of one, by its figures."""
+    """A fault of single examples.
+
+    Args:
+        kind: what it is called in `findings.KINDS`.
+        flagged: which examples have it, by the figures of all.
+        words: what to say of one, with its figures by their names in braces.
+        worst: the figure whose lowest value is the worst; with a minus before it, the highest.
+    """
 
     kind: str
     flagged: Callable[[Figures], Flagged]
-    value: Callable[[Mapping[str, float]], str]
+    words: str
+    worst: str
+
+
+class Fault(NamedTuple):
+    """A fault of the example at place `row`; the lower `order`, the worse."""
+
+    kind: str
+    row: int
+    value: str
+    order: float
 
 
 def _dark(figures: Figures) -> Flagged:
@@ -59,6 +77,26 @@ def _flat(figures: Figures) -> Flagged:
     return figures["range"] <= FLAT
 
 
+def _mostly_ignored(figures: Figures) -> Flagged:
+    return figures["mask_ignored"] > IGNORED_SHARE
+
+
+def _constant(figures: Figures) -> Flagged:
+    return figures["range"] == 0
+
+
+def _silent(figures: Figures) -> Flagged:
+    return figures["peak"] < SILENT
+
+
+def _clipped(figures: Figures) -> Flagged:
+    return (figures["clipped"] > CLIPPED) & (figures["peak"] >= SILENT)
+
+
+def _odd_length(figures: Figures) -> Flagged:
+    return far(np.log(figures["length"]), LENGTH_DEVIATIONS, LENGTH_LEAST) != 0
+
+
 def _short(figures: Figures) -> Flagged:
     lengths = np.log(figures["duration_s"])
     return (figures["duration_s"] < SHORT_S) | (far(lengths, LENGTH_DEVIATIONS, LENGTH_LEAST) < 0)
@@ -66,49 +104,37 @@ def _short(figures: Figures) -> Flagged:
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "image": (
-        Check("blank", _flat, lambda own: f"levels within {own['range']:.0f}"),
-        Check("dark", _dark, lambda own: f"brightest level {own['brightest']:.0f}"),
-        Check("overexposed", _overexposed, lambda own: f"darkest level {own['darkest']:.0f}"),
-        Check("blurred", _blurred, lambda own: f"sharpness {own['sharpness']:.2f}"),
-        Check("odd_size", _odd_size, lambda own: f"{own['width']:.0f} x {own['height']:.0f} pixels"),
-        Check("one_class_mask", lambda all: all["mask_classes"] == 1, lambda own: "one class"),
-        Check(
-            "ignored_mask",
-            lambda all: all["mask_ignored"] > IGNORED_SHARE,
-            lambda own: f"{100 * own['mask_ignored']:.0f} % ignored",
-        ),
+        Check("blank", _flat, "levels within {range:.0f}", "range"),
+        Check("dark", _dark, "brightest level {brightest:.0f}", "brightest"),
+        Check("overexposed", _overexposed, "darkest level {darkest:.0f}", "-darkest"),
+        Check("blurred", _blurred, "sharpness {sharpness:.2f}", "sharpness"),
+        Check("odd_size", _odd_size, "{width:.0f} x {height:.0f} pixels", "height"),
+        Check("one_class_mask", lambda all: all["mask_classes"] == 1, "one class", "mask_classes"),
+        Check("ignored_mask", _mostly_ignored, "{mask_ignored:.0%} ignored", "-mask_ignored"),
     ),
     "sound": (
-        Check("silent", lambda all: all["peak"] < SILENT, lambda own: f"peak {own['peak']:.5f} of 1"),
-        Check(
-            "clipped",
-            lambda all: (all["clipped"] > CLIPPED) & (all["peak"] >= SILENT),
-            lambda own: f"{100 * own['clipped']:.1f} % of samples at the peak",
-        ),
-        Check("short", _short, lambda own: f"{own['duration_s']:.3f} s"),
+        Check("silent", _silent, "peak {peak:.5f} of 1", "peak"),
+        Check("clipped", _clipped, "{clipped:.1%} of samples stay at the peak", "-clipped"),
+        Check("short", _short, "{duration_s:.3f} s", "duration_s"),
     ),
-    "text": (
-        Check(
-            "odd_length",
-            lambda all: far(np.log(all["length"]), LENGTH_DEVIATIONS, LENGTH_LEAST) != 0,
-            lambda own: f"{own['length']:,.0f} bytes",
-        ),
-    ),
-    "signal": (Check("constant", lambda all: all["range"] == 0, lambda own: "one value"),),
-    "volume": (Check("constant", lambda all: all["range"] == 0, lambda own: "one value"),),
+    "text": (Check("odd_length", _odd_length, "{length:,.0f} bytes", "length"),),
+    "signal": (Check("constant", _constant, "one value", "range"),),
+    "volume": (Check("constant", _constant, "one value", "range"),),
 }
 """A modality without a check has none here."""
 
 
-def checked(modality: str, figures: Figures) -> Iterator[tuple[str, int, str]]:
-    """(kind, place, value) of every fault of a single example.
+def faults(modality: str, figures: Figures) -> Iterator[Fault]:
+    """Every fault of a single example.
 
-    >>> figures = {"range": np.array([0.0, 3.0], np.float32)}
-    >>> list(checked("signal", figures))
-    [('constant', 0, 'one value')]
+    >>> list(faults("signal", {"range": np.array([0.0, 3.0], np.float32)}))
+    [Fault(kind='constant', row=0, value='one value', order=0.0)]
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        flags = [(check, check.flagged(figures)) for check in CHECKS.get(modality, ())]
-    for check, flagged in flags:
+    for check in CHECKS.get(modality, ()):
+        # Figures of unreadable examples are NaN: they are never flagged.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            flagged = check.flagged(figures)
         for row in np.flatnonzero(flagged).tolist():
-            yield check.kind, row, check.value({name: float(values[row]) for name, values in figures.items()})
+            own = {name: float(values[row]) for name, values in figures.items()}
+            order = -own[check.worst[1:]] if check.worst.startswith("-") else own[check.worst]
+            yield Fault(check.kind, row, check.words.format(**own), order)

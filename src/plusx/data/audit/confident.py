@@ -66,8 +66,10 @@ def estimated_joint(labels: Labels, probabilities: Probabilities) -> Float[np.nd
 
 
 def wrong_labels(labels: Labels, probabilities: Probabilities) -> Suspects:
-    """Examples whose labels are probably wrong: those that the paper's pruning by class or by noise rate finds, the lowest
-    margin first."""
+    """Examples whose labels are probably wrong: those that the paper's pruning by class or by noise rate finds.
+
+    The lowest margin comes first.
+    """
     expected = estimated_joint(labels, probabilities) * len(labels)
     found = _by_class(labels, probabilities, expected) | _by_noise_rate(labels, probabilities, expected)
     own = probabilities[np.arange(len(labels)), labels]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
@@ -12,9 +13,9 @@ from jaxtyping import Int64
 from plusx.data.audit.alike import near_copies
 from plusx.data.audit.balance import absent, unbalanced
 from plusx.data.audit.boxed import wrong_boxes
-from plusx.data.audit.checks import FLAT, checked
+from plusx.data.audit.checks import FLAT, faults
 from plusx.data.audit.copies import Pair, Whereabouts, copies, wrong_with
-from plusx.data.audit.findings import KINDS, Finding, in_order
+from plusx.data.audit.findings import KINDS, Finding, place_of
 from plusx.data.audit.looks import LOOKS
 from plusx.data.audit.near import candidates
 from plusx.data.audit.sketch import Progress, Sketch, sketched
@@ -23,21 +24,38 @@ from plusx.data.joined import join_samples
 from plusx.data.sources import SPLITS, DataSet, Samples
 
 
+class Found(NamedTuple):
+    """A finding, the places of its example and of the other, -1 where there is none; the lower `order`, the worse."""
+
+    finding: Finding
+    row: int = -1
+    other: int = -1
+    order: float = 0.0
+
+
 @dataclass(frozen=True)
 class Examined:
     """What was found.
 
     Args:
-        findings: the gravest kinds first.
+        found: the gravest kinds first.
         whole: all splits' examples, one split after the other.
         split: the split of each, as its place in `SPLITS`.
-        rows: of each finding, the places in `whole` of its example and of the other; -1 where there is none.
     """
 
-    findings: list[Finding]
+    found: list[Found]
     whole: Samples
     split: Int64[np.ndarray, " count"]
-    rows: dict[Finding, tuple[int, int]]
+
+    def about(self, kind: str, row: int, value: str, order: float, other: int = -1, suggestion: str = "") -> Found:
+        """A finding of the example at place `row`."""
+        source = self.whole.source
+        named = source.name(other) if other >= 0 else ""
+        where = SPLITS[self.split[row]]
+        said = suggestion or KINDS[kind].suggestion
+        return Found(
+            Finding(source.name(row), where, self.whole.label(row), kind, named, value, said), row, other, order
+        )
 
 
 def examine(dataset: DataSet, *, threads: int | None = None, on_progress: Progress | None = None) -> Examined:
@@ -48,38 +66,38 @@ def examine(dataset: DataSet, *, threads: int | None = None, on_progress: Progre
     parts = [(number, part) for number, split in enumerate(SPLITS) if (part := getattr(dataset, split)) is not None]
     whole = join_samples([part for _, part in parts])
     split = np.repeat([number for number, _ in parts], [len(part) for _, part in parts])
-    rows: dict[Finding, tuple[int, int]] = {}
-    for kind, row, other, value in _singles_and_copies(whole, split, threads, on_progress):
-        name = whole.source.name(other) if other >= 0 else ""
-        place = SPLITS[split[row]]
-        found = Finding(whole.source.name(row), place, whole.label(row), kind, name, value, KINDS[kind].suggestion)
-        rows[found] = row, other
-    about_classes = [*absent(dataset), *(one for number, part in parts for one in unbalanced(part, SPLITS[number]))]
-    return Examined(in_order([*rows, *about_classes]), whole, split, rows)
+    examined = Examined([], whole, split)
+    examined.found.extend(_boxes(examined))
+    if whole.modality in LOOKS:
+        with sketched(whole, threads=threads or available_cores(), on_progress=on_progress) as sketch:
+            examined.found.extend(_singles(examined, sketch))
+            examined.found.extend(_copies(examined, sketch))
+    examined.found.extend(Found(one) for one in absent(dataset))
+    examined.found.extend(Found(one) for number, part in parts for one in unbalanced(part, SPLITS[number]))
+    examined.found.sort(key=lambda one: place_of(one.finding))
+    return examined
 
 
-Told = tuple[str, int, int, str]
-"""(kind, place, the other's place or -1, value)"""
+def _boxes(examined: Examined) -> Iterator[Found]:
+    for kind, row, value in wrong_boxes(examined.whole):
+        yield examined.about(kind, row, value, 0.0)
 
 
-def _singles_and_copies(
-    whole: Samples, split: Int64[np.ndarray, " count"], threads: int | None, on_progress: Progress | None
-) -> Iterator[Told]:
-    for kind, row, value in wrong_boxes(whole):
-        yield kind, row, -1, value
-    if whole.modality not in LOOKS:
-        return
-    with sketched(whole, threads=threads or available_cores(), on_progress=on_progress) as sketch:
-        for row, reason in sketch.problems.items():
-            yield "unreadable", row, -1, reason
-        for kind, row, value in checked(whole.modality, sketch.figures):
-            yield kind, row, -1, value
-        where = Whereabouts(split, label_numbers(whole), whole.source.name)
-        for pair in copies(sketch.content, sketch.readable, where):
-            same = sketch.file[pair.row] == sketch.file[pair.other]
-            yield pair.kind, pair.row, pair.other, "the same bytes" if same else "the same content"
-        for pair, likeness in _near(sketch, where):
-            yield pair.kind, pair.row, pair.other, f"correlation {likeness:.4f}"
+def _singles(examined: Examined, sketch: Sketch) -> Iterator[Found]:
+    for row, reason in sketch.problems.items():
+        yield examined.about("unreadable", row, reason, 0.0)
+    for fault in faults(examined.whole.modality, sketch.figures):
+        yield examined.about(*fault)
+
+
+def _copies(examined: Examined, sketch: Sketch) -> Iterator[Found]:
+    whole = examined.whole
+    where = Whereabouts(examined.split, label_numbers(whole), whole.source.name)
+    for pair in copies(sketch.content, sketch.readable, where):
+        same = sketch.file[pair.row] == sketch.file[pair.other]
+        yield examined.about(pair.kind, pair.row, "the same bytes" if same else "the same content", 0.0, pair.other)
+    for pair, likeness in _near(sketch, where):
+        yield examined.about(pair.kind, pair.row, f"correlation {likeness:.4f}", -likeness, pair.other)
 
 
 def _near(sketch: Sketch, where: Whereabouts) -> Iterator[tuple[Pair, float]]:

@@ -55,6 +55,7 @@ KINDS: dict[str, Kind] = {
     "absent_from_split": Kind("Classes that a split lacks", "part the set anew"),
 }
 """Every kind, the gravest first."""
+PLACES = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class Finding(NamedTuple):
@@ -82,10 +83,9 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
     return {kind: found[kind] for kind in KINDS if found[kind]}
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The gravest kinds first, and each kind by path."""
-    place = {kind: number for number, kind in enumerate(KINDS)}
-    return sorted(findings, key=lambda one: (place[one.finding], one))
+def place_of(finding: Finding) -> tuple[int, Finding]:
+    """What sorts findings: the gravest kinds first, and each kind by path."""
+    return PLACES[finding.finding], finding
 
 
 def write_findings(findings: Sequence[Finding], path: Path) -> None:
