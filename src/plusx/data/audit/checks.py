@@ -122,6 +122,8 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "volume": (Check("constant", _constant, "one value", "range"),),
 }
 """A modality without a check has none here."""
+EMPTY = ("blank", "constant", "silent")
+"""What shows nothing."""
 
 
 def faults(modality: str, figures: Figures) -> Iterator[Fault]:

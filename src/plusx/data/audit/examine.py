@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from plusx.data.audit.alike import near_copies
 from plusx.data.audit.balance import absent, unbalanced
 from plusx.data.audit.boxed import wrong_boxes
-from plusx.data.audit.checks import FLAT, faults
+from plusx.data.audit.checks import EMPTY, faults
 from plusx.data.audit.copies import Pair, Whereabouts, copies, wrong_with
 from plusx.data.audit.findings import KINDS, Finding, place_of
 from plusx.data.audit.looks import LOOKS
@@ -93,18 +93,21 @@ def _singles(examined: Examined, sketch: Sketch) -> Iterator[Found]:
 def _copies(examined: Examined, sketch: Sketch) -> Iterator[Found]:
     whole = examined.whole
     where = Whereabouts(examined.split, label_numbers(whole), whole.source.name)
-    for pair in copies(sketch.content, sketch.readable, where):
+    # What shows nothing is told as such, and not as the copy of another one that shows nothing.
+    shown = sketch.readable
+    shown[[one.row for one in examined.found if one.finding.finding in EMPTY]] = False
+    for pair in copies(sketch.content, shown, where):
         same = sketch.file[pair.row] == sketch.file[pair.other]
         yield examined.about(pair.kind, pair.row, "the same bytes" if same else "the same content", 0.0, pair.other)
-    for pair, likeness in _near(sketch, where):
+    for pair, likeness in _near(sketch, shown, where):
         yield examined.about(pair.kind, pair.row, f"correlation {likeness:.4f}", -likeness, pair.other)
 
 
-def _near(sketch: Sketch, where: Whereabouts) -> Iterator[tuple[Pair, float]]:
+def _near(sketch: Sketch, shown: Bool[np.ndarray, " count"], where: Whereabouts) -> Iterator[tuple[Pair, float]]:
     """Near copies that are no copies: one example of each content, split and label is compared."""
     if sketch.small is None:
         return
-    rows = np.flatnonzero(sketch.readable & (sketch.figures["range"] > FLAT))
+    rows = np.flatnonzero(shown)
     triples = np.stack([sketch.content[rows], where.split[rows].astype(np.uint64), where.label[rows].astype(np.uint64)])
     _, first = np.unique(triples, axis=1, return_index=True)
     pairs = candidates(sketch.small, sketch.side, rows[first])
