@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from plusx.data.audit.alike import near_copies
 from plusx.data.audit.balance import absent, unbalanced
 from plusx.data.audit.boxed import wrong_boxes
 from plusx.data.audit.checks import EMPTY, faults
-from plusx.data.audit.copies import Pair, Whereabouts, copies, wrong_with
+from plusx.data.audit.copies import Pair, Whereabouts, copies, label_numbers, wrong_with
 from plusx.data.audit.findings import KINDS, Finding, place_of
 from plusx.data.audit.looks import LOOKS
 from plusx.data.audit.near import candidates
@@ -92,7 +91,7 @@ def _singles(examined: Examined, sketch: Sketch) -> Iterator[Found]:
 
 def _copies(examined: Examined, sketch: Sketch) -> Iterator[Found]:
     whole = examined.whole
-    where = Whereabouts(examined.split, label_numbers(whole), whole.source.name)
+    where = Whereabouts(examined.split, label_numbers(whole.targets, whole.task), whole.source.name)
     # What shows nothing is told as such, and not as the copy of another one that shows nothing.
     shown = sketch.readable
     shown[[one.row for one in examined.found if one.finding.finding in EMPTY]] = False
@@ -116,13 +115,3 @@ def _near(sketch: Sketch, shown: Bool[np.ndarray, " count"], where: Whereabouts)
     for row, other, likeness in zip(*(column.tolist() for column in found), strict=True):
         for pair in wrong_with("near_copy", row, other, where):
             yield pair, likeness
-
-
-def label_numbers(samples: Samples) -> Int64[np.ndarray, " count"]:
-    """A number for each example's label that is the same where the label is; of masks, which lie in files, all 0."""
-    if samples.task == "segment":
-        return np.zeros(len(samples), np.int64)
-    if samples.targets.ndim == 1 and samples.targets.dtype.kind in "iu":
-        return samples.targets.astype(np.int64)
-    digests = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in samples.targets)
-    return np.array([int.from_bytes(one, "little", signed=True) for one in digests], np.int64)
