@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import shutil
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
@@ -141,3 +142,28 @@ def test_what_cannot_be_checked_is_said(tmp_path: Path) -> None:
 def test_a_set_in_memory_is_audited_without_trainings(digit_folder: Path, tmp_path: Path) -> None:
     audited = plusx.audit(read_dataset(digit_folder), out=tmp_path / "out")
     assert audited.notes == ("labels were not checked: the examples are in memory",)
+
+
+class Heard(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_training_tells_of_leaks_in_a_line(digit_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(digit_folder, root)
+    for number, path in enumerate(sorted(root.glob("train/*/*.png"))[::50]):
+        shutil.copy(path, root / "test" / path.parent.name / f"leak{number}.png")
+    heard = Heard()
+    changes = {"epochs": "0.5", "model_options.num_filters": "8"}
+    plusx.train(root, out=tmp_path / "run", changes=changes, watcher=heard, val_fraction=0.2)
+    told = [note for note in heard.notes if "plusx audit" in note]
+    # Of the four copied ones some may have been held out: each is told with the split it lies in.
+    assert 1 <= len(told) <= 2
+    assert sum(int(note.split()[0]) for note in told) == 4
+    assert all(note.endswith(f"; plusx audit {root} shows them") and "and test" in note for note in told)

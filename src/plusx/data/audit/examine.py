@@ -18,7 +18,7 @@ from plusx.data.audit.findings import KINDS, Finding, place_of
 from plusx.data.audit.looks import LOOKS
 from plusx.data.audit.near import candidates
 from plusx.data.audit.sketch import Progress, Sketch, sketched
-from plusx.data.cache import available_cores
+from plusx.data.cache import REMOTE_THREADS, available_cores
 from plusx.data.joined import join_samples
 from plusx.data.sources import SPLITS, DataSet, Samples
 
@@ -68,7 +68,8 @@ def examine(dataset: DataSet, *, threads: int | None = None, on_progress: Progre
     examined = Examined([], whole, split)
     examined.found.extend(_boxes(examined))
     if whole.modality in LOOKS:
-        with sketched(whole, threads=threads or available_cores(), on_progress=on_progress) as sketch:
+        threads = threads or (REMOTE_THREADS if whole.source.remote else available_cores())
+        with sketched(whole, threads=threads, on_progress=on_progress) as sketch:
             examined.found.extend(_singles(examined, sketch))
             examined.found.extend(_copies(examined, sketch))
     examined.found.extend(Found(one) for one in absent(dataset))
