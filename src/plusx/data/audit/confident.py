@@ -1,8 +1,8 @@
 """Labels that are probably wrong, by confident learning (Northcutt, Jiang and Chuang, arXiv 1911.00068).
 
 From probabilities that each example got from a model which was not trained on it, the joint distribution of given and
-true labels is estimated; it says how many examples of each given label belong to each other label, and the margin of
-the probabilities says which.
+true labels is estimated; it says how many examples of each given label belong to other labels, and the probabilities
+say which.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 
 Labels = Int64[np.ndarray, " count"]
 Probabilities = Float[np.ndarray, "count classes"]
@@ -66,13 +66,17 @@ def estimated_joint(labels: Labels, probabilities: Probabilities) -> Float[np.nd
 
 
 def wrong_labels(labels: Labels, probabilities: Probabilities) -> Suspects:
-    """Examples whose labels are probably wrong: those that the paper's pruning by class or by noise rate finds.
+    """Examples whose labels are probably wrong, the lowest margin first: the paper's pruning by class.
 
-    The lowest margin comes first.
+    Of each label, those are taken whose own class is least probable, as many as the joint says to be wrong. (Pruning by
+    noise rate asks so for each pair of classes, of which most are expected less than once where there are many.)
     """
-    expected = estimated_joint(labels, probabilities) * len(labels)
-    found = _by_class(labels, probabilities, expected) | _by_noise_rate(labels, probabilities, expected)
+    joint = estimated_joint(labels, probabilities) * len(labels)
     own = probabilities[np.arange(len(labels)), labels]
+    found = np.zeros(len(labels), bool)
+    for label, wrong in enumerate(np.round(joint.sum(axis=1) - joint.diagonal()).astype(int).tolist()):
+        rows = np.flatnonzero(labels == label)
+        found[rows[np.argsort(own[rows], kind="stable")[:wrong]]] = True
     others = probabilities.copy()
     others[np.arange(len(labels)), labels] = -1
     proposed, margin = others.argmax(axis=1), own - others.max(axis=1)
@@ -80,33 +84,3 @@ def wrong_labels(labels: Labels, probabilities: Probabilities) -> Suspects:
     rows = np.flatnonzero(found & (margin < 0))
     rows = rows[np.argsort(margin[rows], kind="stable")]
     return Suspects(rows, proposed[rows], margin[rows])
-
-
-def _by_class(
-    labels: Labels, probabilities: Probabilities, expected: Float[np.ndarray, "classes classes"]
-) -> Bool[np.ndarray, " count"]:
-    """Of each label, as many as are expected to be wrong: those whose own class is least probable."""
-    found = np.zeros(len(labels), bool)
-    for label in range(len(expected)):
-        rows = np.flatnonzero(labels == label)
-        wrong = round(expected[label].sum() - expected[label, label])
-        found[_lowest(rows, probabilities[rows, label], wrong)] = True
-    return found
-
-
-def _by_noise_rate(
-    labels: Labels, probabilities: Probabilities, expected: Float[np.ndarray, "classes classes"]
-) -> Bool[np.ndarray, " count"]:
-    """Of each pair of given and other class, as many as are expected: those with the largest margin."""
-    found = np.zeros(len(labels), bool)
-    for label in range(len(expected)):
-        rows = np.flatnonzero(labels == label)
-        for other in range(len(expected)):
-            if other != label:
-                margins = probabilities[rows, label] - probabilities[rows, other]
-                found[_lowest(rows, margins, round(expected[label, other]))] = True
-    return found
-
-
-def _lowest(rows: Labels, values: Float[np.ndarray, " rows"], count: int) -> Labels:
-    return rows[np.argsort(values, kind="stable")[: max(count, 0)]]
