@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from plusx.api.budget import Deadline, resolve_in_time
-from plusx.api.examples import Parted, prepare_together, read_examples, words
+from plusx.api.examples import Parted, note_findings, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan
 from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
@@ -116,6 +116,7 @@ def train(
         recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
         _note_choices(recipe, given, plan, watcher)
         if world.leads and not resume:
+            note_findings(prepared, plan, watcher)
             _begin(run, plan, recipe, parted, given)
         job = Job(
             recipe=recipe,
