@@ -180,14 +180,17 @@ def prepare_together(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watche
     return prepared
 
 
-def note_findings(prepared: Mapping[str, Prepared], plan: Plan, watcher: Watcher) -> None:
-    """Tells what a quick look at the decoded examples found: copies in two splits or under two labels, unequal classes.
+def note_findings(prepared: Mapping[str, Prepared], plan: Plan, watcher: Watcher) -> list[str]:
+    """Tells what a quick look at the decoded examples found, and gives it back: copies in two splits or under two
+    labels, unequal classes.
 
     Of several folds the first one tells it.
     """
+    found = [f"{note}; plusx audit {plan.data} shows them" for note in quick_notes(prepared)]
     if plan.fold_of is None or plan.fold_of[0] == 0:
-        for note in quick_notes(prepared):
-            watcher.note(f"{note}; plusx audit {plan.data} shows them")
+        for note in found:
+            watcher.note(note)
+    return found
 
 
 def _digest(prepared: Mapping[str, Prepared]) -> str:

@@ -34,6 +34,7 @@ def _cautions(subject: Subject) -> list[Section]:
     card = subject.archive.manifest.card
     if card is not None:
         blocks.append(Note(str(card), "warn"))
+    blocks += [Note(one, "warn") for one in subject.cautions]
     skipped = subject.prepared.skipped
     if skipped:
         blocks.append(Note(f"{len(skipped):,} {subject.many} of this split could not be used.", "warn"))
