@@ -12,6 +12,7 @@ from plusx.data.image import ImageSpec
 from plusx.data.modalities import MODALITIES, Spec
 from plusx.data.samples import Samples
 from plusx.errors import WrongUse
+from plusx.model.resnet import ResNet
 from plusx.model.zoo import ZOO
 from plusx.tasks import TASKS, task_for
 from plusx.tasks.transcribe import Transcribe
@@ -112,6 +113,12 @@ def check_task(recipe: Recipe, samples: Samples) -> None:
 
 def _places(recipe: Recipe, options: Mapping[str, Any]) -> int:
     """How many places the network of a head that answers each has, in the last dimension."""
-    made = {"in_channels": recipe.preprocessing.features[0], **recipe.model_options, **options}
+    network = network_on_meta(recipe, options).eval()
+    return network(torch.empty(1, *recipe.preprocessing.features, device="meta")).shape[-1]
+
+
+def network_on_meta(recipe: Recipe, options: Mapping[str, Any] | None = None) -> ResNet:
+    """The recipe's network, with `options` over its own, without storage."""
+    made = {"in_channels": recipe.preprocessing.features[0], **recipe.model_options, **(options or {})}
     with torch.device("meta"):
-        return ZOO[recipe.model](**made).eval()(torch.empty(1, *recipe.preprocessing.features)).shape[-1]
+        return ZOO[recipe.model](**made)

@@ -120,11 +120,11 @@ def largest(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
 
 
 def dilated(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
-    """One 3x3 more, whose places are 16 apart: the last convolution of res15 (arXiv 1710.10361, section 3.2)."""
+    """A 3x3 whose places are 16 apart, ReLU and normalisation: the end of res15 (arXiv 1710.10361, section 3.2)."""
     return {
         "conv": layers.conv(channels, channels, 3, dilation=16),
-        "norm1": layers.normalise(channels),
         "act1": layers.activate(),
+        "norm1": layers.normalise(channels),
     }, channels
 
 
@@ -221,10 +221,8 @@ HEADS: dict[str, Callable[[Layers, int, int], dict[str, nn.Module]]] = {
 }
 
 
-def build_head(
-    head: str, layers: Layers, channels: int, num_classes: int, *, activated: bool, neck: str = "none"
-) -> nn.Sequential:
-    """Neck and head; after pre-activation stages, whose sum nothing follows, normalisation and ReLU come first."""
-    first = {} if activated else {"norm": layers.normalise(channels), "act": layers.activate()}
+def build_head(head: str, layers: Layers, channels: int, num_classes: int, neck: str = "none") -> nn.Sequential:
+    """Neck and head; what reads the last stage's sum comes first: in v2 normalisation and ReLU."""
+    first = layers.read(channels)
     between, channels = NECKS[neck](layers, channels)
     return chain(**first, **between, **HEADS[head](layers, channels, num_classes))

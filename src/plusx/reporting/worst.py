@@ -65,6 +65,8 @@ def _judged(
     """(places, losses, whether something is wrong)."""
     import torch
 
+    from plusx.data.loader import learned_targets
+
     total = len(subject.prepared)
     places = np.arange(total)
     if subject.outputs is None and total > LOOKED_AT:
@@ -72,7 +74,7 @@ def _judged(
     losses: list[np.ndarray] = []
     wrong: list[bool] = []
     for outputs, targets in _answered(subject, places):
-        tensors = torch.from_numpy(outputs), torch.from_numpy(targets)
+        tensors = torch.from_numpy(outputs), learned_targets(targets)
         losses.append(subject.task.losses(*tensors).numpy())
         whole = float(subject.task.hits(*tensors))
         # Mostly all of a batch is right, and then nothing is asked one by one.
