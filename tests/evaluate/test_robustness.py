@@ -31,7 +31,7 @@ def model(run: Path) -> Model:
     return load(run)
 
 
-def tested() -> Prepared:
+def digits_to_test() -> Prepared:
     return prepare_samples(read_dataset("digits").split("test"), ImageSpec(height=8, width=8, channels=1), cache=None)
 
 
