@@ -18,7 +18,7 @@ from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_description, check_golden
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse, nearest
-from plusx.evaluate.robustness import Told, check_corruptible, robustness
+from plusx.evaluate.robustness import Progress, check_corruptible, robustness
 from plusx.evaluate.scores import judge
 from plusx.predict.ahead import Input
 from plusx.predict.dense import segment_stream
@@ -142,7 +142,7 @@ class Model:
         report: str | Path | None = None,
         corruptions: bool = False,
         limit: int | None = None,
-        told: Told | None = None,
+        on_progress: Progress | None = None,
     ) -> dict[str, Any]:
         """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
         `split`; with test-time views, their name as `tta`.
@@ -158,7 +158,7 @@ class Model:
             corruptions: also score corrupted pictures (`plusx.evaluate.corrupt`): the task's main score by corruption
                 and severity as `corruptions`, over all as `corruption_mean`, that of the worst as `corruption_worst`.
             limit: how many examples, evenly taken, are corrupted; None: a thousand.
-            told: gets (corruption, how many are done, of how many) as each is done.
+            on_progress: gets (corruption, how many are done, of how many) as each is done.
 
         Raises:
             WrongUse: no such split or views, views or corruptions of what is no picture, classes that the model does
@@ -184,7 +184,7 @@ class Model:
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
         judged = judge(self.archive, engine, prepared, decoder)
-        asked = robustness(self.archive, engine, prepared, limit, told) if corruptions else None
+        asked = robustness(self.archive, engine, prepared, limit, on_progress) if corruptions else None
         if report is not None:
             subject = Subject(self.archive, engine, prepared, split, *judged, dataset.origin, robustness=asked)
             write_report(subject).write(Path(report))

@@ -84,7 +84,7 @@ def evaluate(
         report=report,
         corruptions=corruptions,
         limit=limit,
-        told=lambda name, done, count: say(f"corrupted: {name}, {done} of {count}"),
+        on_progress=lambda name, done, count: say(f"corrupted: {name}, {done} of {count}"),
     )
     if report is not None:
         say(f"report: {report}")

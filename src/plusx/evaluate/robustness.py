@@ -22,7 +22,7 @@ LIMIT = 1000
 """So many examples are corrupted by default: each is answered 75 times."""
 SEED = 0
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def check_corruptible(archive: Archive, limit: int | None) -> None:
 
 
 def robustness(
-    archive: Archive, engine: Engine, prepared: Prepared, limit: int | None = None, told: Told | None = None
+    archive: Archive, engine: Engine, prepared: Prepared, limit: int | None = None, on_progress: Progress | None = None
 ) -> Robustness:
     """What the archive's task scores on `limit` of the examples, evenly taken, clean and with each corruption.
 
@@ -103,7 +103,7 @@ def robustness(
 
     Args:
         limit: None: a thousand.
-        told: gets (corruption, how many are done, of how many) as each is done.
+        on_progress: gets (corruption, how many are done, of how many) as each is done.
 
     Raises:
         WrongUse: the examples are no pictures, or the limit is none.
@@ -117,8 +117,8 @@ def robustness(
     for name, corruption in CORRUPTIONS.items():
         changes = [partial(_at, corruption, severity) for severity in SEVERITIES]
         found[name] = tuple(float(judge(archive, engine, chosen, change=one).scores[score]) for one in changes)
-        if told is not None:
-            told(name, len(found), len(CORRUPTIONS))
+        if on_progress is not None:
+            on_progress(name, len(found), len(CORRUPTIONS))
     return Robustness(score, task.FALLS, len(chosen), float(clean[score]), found)
 
 

@@ -34,8 +34,9 @@ def robustness_section(subject: Subject) -> list[Section]:
     )
     caption = f"The {score} by severity; 0 is clean. Thin lines are corruptions, thick ones the means of their kinds."
     columns = ("corruption", *map(str, SEVERITIES), "mean")
-    rows = [(_words(name), *map(form, scores), form(fmean(scores))) for name, scores in found.corrupted.items()]
-    table = Table(columns, rows, f"The {score} by severity.", numeric=columns[1:])
+    cell, unit = ("{:.4g}".format, "") if found.score in ERRORS else (_share, ", in per cent")
+    rows = [(_words(name), *map(cell, scores), cell(fmean(scores))) for name, scores in found.corrupted.items()]
+    table = Table(columns, rows, f"The {score} by severity{unit}.", numeric=columns[1:])
     blocks = [Paragraph(words), Figure(severity_svg(found), caption), table, strip(subject)]
     return [Section("When pictures are corrupted", blocks)]
 
@@ -68,6 +69,11 @@ def strip(subject: Subject) -> Gallery:
 def shown_as(found: Robustness) -> Callable[[float], str]:
     """How people write its score."""
     return "{:.4g}".format if found.score in ERRORS else percent
+
+
+def _share(value: float) -> str:
+    """Short, since a phone is narrow."""
+    return f"{100 * value:.1f}"
 
 
 def _words(name: str) -> str:
