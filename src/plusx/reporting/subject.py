@@ -13,6 +13,7 @@ from plusx.archive import Archive
 from plusx.data.cache import Prepared
 from plusx.data.modalities import MODALITIES, Spec, spec_from_json
 from plusx.engines import Engine
+from plusx.evaluate.robustness import Robustness
 from plusx.tasks import Task, task_from_json
 
 
@@ -31,6 +32,7 @@ class Subject:
         course: a training's rows of metrics.jsonl; none where only the model is known.
         command: what was typed to train it; nothing where that is not known.
         cautions: what was found wrong with the set, a line each.
+        robustness: its scores of corrupted examples; None where it was not asked.
     """
 
     archive: Archive
@@ -43,6 +45,7 @@ class Subject:
     course: Sequence[Mapping[str, Any]] = ()
     command: Sequence[str] = ()
     cautions: Sequence[str] = ()
+    robustness: Robustness | None = None
 
     @cached_property
     def task(self) -> Task:

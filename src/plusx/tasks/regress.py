@@ -67,6 +67,7 @@ class Regress(TaskBase):
     CALIBRATES: ClassVar[bool] = True
     MEASURE: ClassVar[str] = "skill"
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "coverage", "width")
+    FALLS: ClassVar[bool] = True
     OUTPUTS: ClassVar[str] = "targets"
     MOVED_ONLY: ClassVar[str] = KEPT_AS_THEY_ARE
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {

@@ -50,6 +50,7 @@ class Transcribe(TaskBase):
     }
     CLASSES: ClassVar[bool] = False
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("wer", "cer", "accuracy")
+    FALLS: ClassVar[bool] = True
 
     _decoder: Decoder = PrivateAttr(default=Decoder())
     _duration_s: float | None = PrivateAttr(default=None)
