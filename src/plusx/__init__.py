@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
+    from plusx.api.report import report
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
     from plusx.estimator import ResNetClassifier
@@ -31,6 +32,7 @@ _HOMES = {
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "report": "plusx.api.report",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -53,6 +55,7 @@ __all__ = [
     "explain",
     "load",
     "pack",
+    "report",
     "train",
 ]
 

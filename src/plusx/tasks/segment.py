@@ -136,6 +136,10 @@ class Segment(TaskBase):
         own = outputs.gather(1, places[:, None, None, None].expand(-1, 1, *outputs.shape[2:]))[:, 0]
         return (own * here).sum((1, 2)) / here.sum((1, 2)).clamp(min=1)
 
+    def truth(self, target: UInt8[np.ndarray, "height width"], classes: Sequence[str]) -> str:
+        """The largest classes with their shares."""
+        return self.words(self.answer(target, classes, SHOWN)) or "nothing asked"
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The largest classes with their shares.
 
@@ -144,6 +148,11 @@ class Segment(TaskBase):
         """
         shown = ", ".join(f"{one['label']} {percent(one['share'])}" for one in answer["shares"][:SHOWN])
         return f"{shown} -> {answer['mask']}" if answer["mask"] else shown
+
+    def verdict(self, scores: Mapping[str, Any]) -> str:
+        """What the scores come to, in a few words for a person."""
+        right = percent(scores["pixel_accuracy"])
+        return f"mean IoU {percent(scores['mean_iou'])}, {right} of all pixels right on {scores['count']:,} pictures"
 
     def scores(
         self,

@@ -152,6 +152,10 @@ class Transcribe(TaskBase):
         said = said | ~said.any(1, keepdim=True)
         return (outputs.log_softmax(1).gather(1, path[:, None])[:, 0] * said).sum(1)
 
+    def truth(self, target: Int[np.ndarray, " longest"], classes: Sequence[str]) -> str:
+        """What was said."""
+        return _text(target[target >= 0].tolist(), classes)
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The text, and how probable it is.
 
