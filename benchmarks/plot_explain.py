@@ -3,8 +3,13 @@
     python benchmarks/plot_explain.py --pictures MODEL --sounds MODEL --texts MODEL --data-dir data/mnist \\
         --spoken data/spoken-digits --fortunes data/fortunes [--out docs/explain.png]
 
-The models are trained on MNIST, on make_spoken_digits.py's digits and on fortunes.py's topics; the examples are the
-first of their test splits, a digit of each class for the pictures.
+The models of the picture in docs/ were trained by
+
+    plusx train mnist --data-dir data/mnist --set epochs=0.2
+    plusx train data/spoken-digits --budget 45s        # of make_spoken_digits.py
+    python benchmarks/texts.py languages               # of fortunes.py; its run stays beside the list
+
+The examples are the first of their test splits, a digit of each class for the pictures.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from plusx.understand.methods import METHODS
 from plusx.understand.page import answer_words
 
 Shown = list[tuple[str, np.ndarray]]
-WORD, TEXTS, LONGEST = "7", ("food", "computers", "love"), 260
+WORD, LANGUAGES, SHORTEST = "7", ("German", "Polish", "Spanish"), 90
 
 
 def main() -> None:
@@ -40,12 +45,12 @@ def main() -> None:
     pictures = {METHODS[name].title: explained(options.pictures, digits, name) for name in METHODS}
     sounds = [sorted((options.spoken / "test" / WORD).glob("*.wav"))[0]]
     heard = [(METHODS[name].title, *explained(options.sounds, sounds, name)[0]) for name in ("gradcam", "occlusion")]
-    texts = [text.encode() for text in first_texts(options.fortunes / "topics.csv")]
-    figure = Figure(figsize=(9, 10), layout="constrained")
-    top, middle, bottom = np.atleast_1d(np.asarray(figure.subfigures(3, 1, height_ratios=(4.2, 2.2, 3)))).tolist()
+    texts = [text.encode() for text in first_texts(options.fortunes / "languages.csv")]
+    figure = Figure(figsize=(9, 8), layout="constrained")
+    top, middle, bottom = np.atleast_1d(np.asarray(figure.subfigures(3, 1, height_ratios=(4.3, 2.0, 1.2)))).tolist()
     draw_pictures(top, pictures)
     draw_row(middle, [(f"{title}: {answer}", picture) for title, answer, picture in heard], "A spoken seven")
-    draw_row(bottom, explained(options.texts, texts, "integrated"), "Texts, by integrated gradients")
+    draw_row(bottom, explained(options.texts, texts, "integrated"), "Which language? By integrated gradients")
     figure.savefig(options.out, dpi=90, pil_kwargs={"optimize": True})
     print(options.out)
 
@@ -58,10 +63,10 @@ def first_digits(folder: Path) -> list[Input]:
 
 
 def first_texts(path: Path) -> list[str]:
-    """The first short text of each topic in the test split."""
+    """The first text of each of some languages in the test split that is not very short."""
     with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "test" and 80 < len(row["text"]) < LONGEST]
-    return [next(row["text"] for row in rows if row["label"] == topic) for topic in TEXTS]
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test" and len(row["text"]) > SHORTEST]
+    return [next(row["text"] for row in rows if row["label"] == language) for language in LANGUAGES]
 
 
 def explained(model: Path, inputs: Sequence[Input | Path], method: str) -> Shown:
@@ -74,14 +79,14 @@ def explained(model: Path, inputs: Sequence[Input | Path], method: str) -> Shown
 def draw_pictures(figure, pictures: dict[str, Shown]) -> None:
     figure.suptitle("Digits that were not trained on", fontsize=11)
     axes = figure.subplots(len(pictures), len(next(iter(pictures.values()))))
-    for row, (title, shown) in zip(axes, pictures.items(), strict=True):
+    for number, (row, (title, shown)) in enumerate(zip(axes, pictures.items(), strict=True)):
         for place, (axis, (answer, picture)) in enumerate(zip(row, shown, strict=True)):
             axis.imshow(picture)
             axis.set_xticks([])
             axis.set_yticks([])
             if place == 0:
                 axis.set_ylabel(title.replace("Integrated ", "Integrated\n"), fontsize=9)
-            if row is axes[0]:
+            if number == 0:
                 axis.set_title(answer, fontsize=8)
 
 
