@@ -202,3 +202,15 @@ def test_a_label_that_is_answered_nowhere_is_that_pictures_error(tmp_path: Path)
         assert (row["error"] is None) == (row["label"] is not None)
         # A network of one epoch may have answered anything.
         assert row["error"] is None or "no pixel is answered as" in row["error"]
+
+
+def test_of_many_inputs_the_first_hundred_are_shown_and_nothing_is_kept(
+    classifier: Trained, digit_folder: Path, tmp_path: Path
+) -> None:
+    pictures = sorted(digit_folder.glob("train/*/*.png"))[:103]
+    found = plusx.explain(classifier.run, pictures, out=tmp_path / "out", keep=False)
+    assert all(one.heat is None and one.seen is None for one in found)
+    assert len({one.row["file"] for one in found}) == 103
+    html = (tmp_path / "out" / "explain.html").read_text(encoding="utf-8")
+    assert html.count("data:image/png") == 100
+    assert "Of 103 explanations the first 100 are here" in html

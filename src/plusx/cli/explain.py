@@ -47,6 +47,7 @@ def explain(
         count=count,
         data_dir=data_dir,
         out=out,
+        keep=False,
     )
     rows = [one.row for one in found]
     errors = sum(row["error"] is not None for row in rows)

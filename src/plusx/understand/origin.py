@@ -50,14 +50,14 @@ def place_words(place: Mapping[str, Any] | None) -> str:
     """A place as people say it.
 
     >>> place_words({"time_s": 0.25, "hz": 1200.4}), place_words({"x": 3.5, "y": 8.0}), place_words(None)
-    ('most at 0.25 s, 1,200 Hz', 'most at x 3.5, y 8', 'nothing spoke for it')
+    ('most for it at 0.25 s, 1,200 Hz', 'most for it at x 3.5, y 8', 'nothing spoke for it')
     """
     if place is None:
         return "nothing spoke for it"
     if "word" in place:
-        return f"most at character {place['character']}: {place['word'] or 'a space'}"
+        return f"most for it at character {place['character']}: {place['word'] or 'a space'}"
     said = [_said(name, value) for name, value in place.items()]
-    return f"most at {', '.join(said)}"
+    return f"most for it at {', '.join(said)}"
 
 
 def _said(name: str, value: Any) -> str:

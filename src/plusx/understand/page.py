@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from plusx.data.cache import Prepared
 from plusx.page import Block, Card, Figure, Gallery, Note, Page, Paragraph, Section, Table
 from plusx.page.examples import example_card
-from plusx.understand.draw import Drawn
-from plusx.understand.explained import Explained, Explainer
+from plusx.understand.explained import Explainer
 from plusx.understand.origin import place_words
 from plusx.understand.overlay import colours
 from plusx.words import percent
@@ -22,38 +21,40 @@ from plusx.words import percent
 MOST_CARDS = 100
 NOTHING = {"sound": "silence", "text": "no text"}
 
-Shown = Sequence[tuple[Explained, Drawn | None]]
+
+class Shown(NamedTuple):
+    """An explanation's row and its card, without a title yet."""
+
+    row: Mapping[str, Any]
+    card: Card
 
 
-def page_of(explainer: Explainer, shown: Shown, near: Prepared | None) -> Page:
+def page_of(
+    explainer: Explainer, rows: Sequence[Mapping[str, Any]], shown: Sequence[Shown], near: Prepared | None
+) -> Page:
     """The page of explanations, with the examples that are like each where a set was searched for them.
 
     Args:
         explainer: what explained them.
-        shown: explanations, each with its drawing, None where there is none.
+        rows: of all inputs.
+        shown: the explanations that the page shows.
         near: the set that the rows' `nearest` are of.
     """
     method = explainer.method
-    good = [(one, drawn) for one, drawn in shown if drawn is not None]
-    bad = [
-        (one.row["path"] or f"input {place}", one.row["error"])
-        for place, (one, _) in enumerate(shown, 1)
-        if one.row["error"]
-    ]
-    count = f"{len(good):,} of {len(shown):,} inputs"
+    bad = [(_name(row), row["error"]) for row in rows if row["error"]]
+    good = len(rows) - len(bad)
+    count = f"{good:,} of {len(rows):,} inputs"
     lede = f"What mattered for the answers of {_model_name(explainer)} to {count}, by {method.title}."
     sections = [Section("How to read it", _how(explainer))]
-    cards = [_card(*one) for one in good[:MOST_CARDS]]
+    cards = [_card(*one) for one in shown]
     if near is None:
         sections.append(Section("Explanations", [Gallery(cards)]))
     else:
-        for card, (one, _) in zip(cards, good, strict=False):
-            like = [_neighbour(explainer, near, found) for found in one.row["nearest"]]
-            sections.append(Section(Path(_name(one.row)).name, [Gallery([card, *like])]))
-    if len(good) > MOST_CARDS:
-        text = (
-            f"Of {len(good):,} explanations the first {MOST_CARDS} are shown; the pictures of all are beside this page."
-        )
+        for card, (row, _) in zip(cards, shown, strict=True):
+            like = [_neighbour(explainer, near, found) for found in row["nearest"]]
+            sections.append(Section(Path(_name(row)).name, [Gallery([card, *like])]))
+    if good > len(shown):
+        text = f"Of {good:,} explanations the first {len(shown)} are here; the pictures of all are beside this page."
         sections.append(Section("More", [Paragraph(text)]))
     if bad:
         sections.append(Section("Not explained", [Table(("input", "why"), bad)]))
@@ -119,12 +120,11 @@ def _legend(*, signed: bool, text: bool) -> Figure:
     )
 
 
-def _card(one: Explained, drawn: Drawn) -> Card:
-    row = one.row
+def _card(row: Mapping[str, Any], card: Card) -> Card:
     lines = [_name(row), place_words(row["place"])]
     if "sum" in row:
         lines.append(f"shares sum to {row['sum']:.4g}; the score differs by {row['difference']:.4g}")
-    return replace(drawn.card, title=answer_words(row), lines=lines)
+    return replace(card, title=answer_words(row), lines=lines)
 
 
 def answer_words(row: Mapping[str, Any]) -> str:
