@@ -11,7 +11,7 @@ from typing import Any
 
 from plusx.api.answered import answer_all, why_not
 from plusx.api.audit_page import audit_page
-from plusx.api.suspects import suspects
+from plusx.api.suspects import doubt, suspects
 from plusx.data.audit.examine import Examined, examine
 from plusx.data.audit.findings import KINDS, Finding, counts, place_of, write_findings
 from plusx.data.samples import DataSet, read_dataset
@@ -112,8 +112,12 @@ def audit(
         notes.append(reason)
     elif labels and not isinstance(data, DataSet):
         choices = {"data_dir": where, "modality": modality, "cache": cache}
-        examined.found.extend(suspects(examined, answer_all(dataset, data, budget_s, choices, watcher)))
-        examined.found.sort(key=lambda one: place_of(one.finding))
+        answered = answer_all(dataset, data, budget_s, choices, watcher)
+        if reason := doubt(examined, answered):
+            notes.append(reason)
+        else:
+            examined.found.extend(suspects(examined, answered))
+            examined.found.sort(key=lambda one: place_of(one.finding))
     for note in notes:
         watcher.note(note)
     audited = Audited(

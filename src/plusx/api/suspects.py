@@ -9,8 +9,23 @@ import numpy as np
 from plusx.api.answered import Answered
 from plusx.data.audit.confident import wrong_labels
 from plusx.data.audit.examine import Examined, Found
+from plusx.words import percent
 
 KIND = "wrong_label"
+LEAST_AGREEMENT = 0.7
+"""Networks that agree with fewer of the labels do not know better than these."""
+
+
+def doubt(examined: Examined, answered: Answered) -> str | None:
+    """Why these answers are no judges of the labels; None where they are."""
+    targets = examined.whole.targets[answered.rows]
+    if examined.whole.multilabel:
+        agreed = ((answered.probabilities > 0.5) == (targets == 1)).mean()
+    else:
+        agreed = (answered.probabilities.argmax(axis=1) == targets).mean()
+    if agreed >= LEAST_AGREEMENT:
+        return None
+    return f"labels were not judged: the quick networks agree with {percent(float(agreed))} of them; give more --budget"
 
 
 def suspects(examined: Examined, answered: Answered) -> Iterator[Found]:

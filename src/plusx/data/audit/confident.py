@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 Labels = Int64[np.ndarray, " count"]
 Probabilities = Float[np.ndarray, "count classes"]
@@ -68,19 +68,28 @@ def estimated_joint(labels: Labels, probabilities: Probabilities) -> Float[np.nd
 def wrong_labels(labels: Labels, probabilities: Probabilities) -> Suspects:
     """Examples whose labels are probably wrong, the lowest margin first: the paper's pruning by class.
 
-    Of each label, those are taken whose own class is least probable, as many as the joint says to be wrong. (Pruning by
-    noise rate asks so for each pair of classes, of which most are expected less than once where there are many.)
+    Of each label as many as the joint says to be wrong are asked for, once those whose own class is least probable,
+    once those whose margin is lowest, and taken where both agree. (Pruning by noise rate asks for each pair of classes,
+    of which most are expected less than once where there are many.)
     """
     joint = estimated_joint(labels, probabilities) * len(labels)
-    own = probabilities[np.arange(len(labels)), labels]
-    found = np.zeros(len(labels), bool)
-    for label, wrong in enumerate(np.round(joint.sum(axis=1) - joint.diagonal()).astype(int).tolist()):
-        rows = np.flatnonzero(labels == label)
-        found[rows[np.argsort(own[rows], kind="stable")[:wrong]]] = True
-    others = probabilities.copy()
-    others[np.arange(len(labels)), labels] = -1
+    rows = np.arange(len(labels))
+    own, others = probabilities[rows, labels], probabilities.copy()
+    others[rows, labels] = -1
     proposed, margin = others.argmax(axis=1), own - others.max(axis=1)
+    wrong = np.round(joint.sum(axis=1) - joint.diagonal()).astype(np.int64)
     # What the model itself finds likeliest is no suspect, whatever the counts say.
-    rows = np.flatnonzero(found & (margin < 0))
-    rows = rows[np.argsort(margin[rows], kind="stable")]
-    return Suspects(rows, proposed[rows], margin[rows])
+    found = np.flatnonzero(_lowest(labels, own, wrong) & _lowest(labels, margin, wrong) & (margin < 0))
+    found = found[np.argsort(margin[found], kind="stable")]
+    return Suspects(found, proposed[found], margin[found])
+
+
+def _lowest(
+    labels: Labels, values: Float[np.ndarray, " count"], wanted: Int64[np.ndarray, " classes"]
+) -> Bool[np.ndarray, " count"]:
+    """Whether each example is among the `wanted` of its label with the lowest values."""
+    found = np.zeros(len(labels), bool)
+    for label, most in enumerate(wanted.tolist()):
+        rows = np.flatnonzero(labels == label)
+        found[rows[np.argsort(values[rows], kind="stable")[:most]]] = True
+    return found
