@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from plusx.reporting.document import report as write_report
 from plusx.reporting.subject import Subject
 from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
+
+if TYPE_CHECKING:
+    from plusx.understand.explained import Explained
 
 One = Input | Path
 
@@ -89,6 +92,25 @@ class Model:
         """
         engine = with_views(self.engine, self.archive, tta)
         return list(predict_stream(self.archive, engine, _many(inputs), top, find_decoder(beam, lm)))
+
+    def explain(
+        self,
+        inputs: One | Iterable[One],
+        *,
+        method: str = "gradcam",
+        layer: str | None = None,
+        label: str | None = None,
+        nearest: str | Path | None = None,
+        out: str | Path | None = None,
+    ) -> list[Explained]:
+        """What in each input mattered for the answer, in order: its `row`, and its `heat` from -1 to 1.
+
+        The same as `plusx.explain` with this model.
+        """
+        # Here, since it brings torch along.
+        from plusx.api.explain import explain
+
+        return explain(self, inputs, method=method, layer=layer, label=label, nearest=nearest, out=out)
 
     def embed(self, inputs: One | Iterable[One]) -> np.ndarray:
         """What the model knows of each input just before its answer: `(count, width)`, float32.

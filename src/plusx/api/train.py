@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import torch
 
 from plusx.api.budget import Deadline, resolve_in_time
-from plusx.api.examples import Parted, prepare_together, read_examples, words
+from plusx.api.examples import Parted, note_findings, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan
+from plusx.api.report import as_trained
 from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
@@ -49,7 +50,7 @@ from plusx.training.watch import Both, Silent, Watcher
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave: its folder, its model file, how long it took to get there, and its scores.
+    """What a training gave: its folder, its model file, how long it took to get there, its scores, and its page.
 
     All of its processes get the same.
     """
@@ -59,11 +60,16 @@ class Trained:
     duration_s: float
     val: dict[str, Any]
     test: dict[str, Any] | None
+    report: Path | None = None
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON."""
         duration_s = round(self.duration_s, 3)
-        return {**asdict(self), "run": str(self.run), "model": str(self.model), "duration_s": duration_s}
+        paths = {name: None if path is None else str(path) for name, path in self._paths().items()}
+        return {**asdict(self), **paths, "duration_s": duration_s}
+
+    def _paths(self) -> dict[str, Path | None]:
+        return {"run": self.run, "model": self.model, "report": self.report}
 
     def load(self) -> Model:
         """The model, ready to answer."""
@@ -111,7 +117,7 @@ def train(
         recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
         _note_choices(recipe, given, plan, watcher)
         if world.leads and not resume:
-            _begin(run, plan, recipe, parted, given)
+            _begin(run, plan, recipe, parted, given, note_findings(prepared, plan, watcher))
         job = Job(
             recipe=recipe,
             task=task_for(parted.dataset.split("train"), recipe.task),
@@ -131,7 +137,7 @@ def train(
                 state = fit(job)
                 result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan)))
                 scored(json.loads(result))
-    return Trained(run.path, run.model, **json.loads(result))
+    return Trained(run.path, run.model, **json.loads(result), report=run.report if plan.report else None)
 
 
 def _note_choices(recipe: Recipe, given: Given, plan: Plan, watcher: Watcher) -> None:
@@ -217,7 +223,7 @@ def _agreed(world: World, decide: Callable[[], Recipe]) -> Recipe:
     return Recipe.model_validate_json(world.told(lambda: decide().model_dump_json()))
 
 
-def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given) -> None:
+def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given, cautions: Sequence[str]) -> None:
     run.claim()
     write_recipe(recipe, run.recipe)
     write_splits(parted.dataset, run.splits)
@@ -226,7 +232,7 @@ def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Gi
         kept["teacher"] = write_teacher(given.teacher, run.teacher)
     # Last, since a folder with it can be resumed.
     about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
-    run.write_about({**about, **kept})
+    run.write_about({**about, "cautions": cautions, **kept})
 
 
 @contextmanager
@@ -266,7 +272,7 @@ def _store(
     if plan.report:
         split = list(judged)[-1]
         about = Subject(archive, engine, prepared[split], split, *judged[split], parted.dataset.origin)
-        report(replace(about, course=job.run.read_metrics(), command=sys.argv)).write(job.run.report)
+        report(as_trained(about, job.run)).write(job.run.report)
     return {"duration_s": duration_s, "test": None, **{split: own.scores for split, own in judged.items()}}
 
 

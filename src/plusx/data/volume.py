@@ -18,6 +18,7 @@ What comes out for what goes in (`tests/data/test_volume.py` holds each line):
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -118,17 +119,17 @@ class VolumeSpec(BaseModel, frozen=True, extra="forbid"):
         values, spacing = read_voxels(source, self.max_voxels)
         if values.shape[3] != self.channels:
             raise BadSample(f"the volume has {values.shape[3]} channels, not {self.channels}")
-        values = resampled(values, self._size_of(values, spacing))
+        values = resampled(values, self.resampled_size(values.shape, spacing))
         levels = to_levels(values, self.window or bounds(values, self.percentiles))
         return middle(levels, (self.depth, self.height, self.width)).astype(np.float16)
 
-    def _size_of(self, values: Volume, spacing: tuple[float, ...] | None) -> tuple[int, ...]:
+    def resampled_size(self, shape: Sequence[int], spacing: Sequence[float] | None) -> tuple[int, ...]:
         """Voxels along each axis before the crop."""
         if self.fit == "stretch":
             return self.depth, self.height, self.width
         if self.spacing is None or spacing is None:
-            return values.shape[:3]
-        pairs = zip(values.shape, spacing, self.spacing, strict=False)
+            return tuple(shape[:3])
+        pairs = zip(shape, spacing, self.spacing, strict=False)
         return tuple(max(1, round(count * theirs / ours)) for count, theirs, ours in pairs)
 
 

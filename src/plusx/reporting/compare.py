@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def compared(subjects: Sequence[Subject], names: Sequence[str]) -> Page:
             Figure(curves(runs, "accuracy", "accuracy, %", names), "What is counted while training."),
         ]
         sections.append(Section("How they learned", blocks))
-    return Page(f"{subjects[0].data}: {', '.join(names)}", verdicts[0], sections)
+    return Page(f"{Path(subjects[0].data).name}: {', '.join(names)}", verdicts[0], sections)
 
 
 def _check_alike(subjects: Sequence[Subject], names: Sequence[str]) -> None:

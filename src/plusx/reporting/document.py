@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from plusx.page import Block, Note, Page, Section, Table
 from plusx.reporting.about import about_sections
 from plusx.reporting.course import course_section
@@ -26,7 +28,7 @@ def report(subject: Subject) -> Page:
         figures_section(subject),
         *about_sections(subject),
     ]
-    return Page(f"{subject.data}: {subject.task.name}", verdict(subject), sections)
+    return Page(f"{Path(subject.data).name}: {subject.task.name}", verdict(subject), sections)
 
 
 def _cautions(subject: Subject) -> list[Section]:
@@ -34,6 +36,7 @@ def _cautions(subject: Subject) -> list[Section]:
     card = subject.archive.manifest.card
     if card is not None:
         blocks.append(Note(str(card), "warn"))
+    blocks += [Note(one, "warn") for one in subject.cautions]
     skipped = subject.prepared.skipped
     if skipped:
         blocks.append(Note(f"{len(skipped):,} {subject.many} of this split could not be used.", "warn"))

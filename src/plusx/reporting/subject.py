@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,7 @@ class Subject:
         data: what people call the set.
         course: a training's rows of metrics.jsonl; none where only the model is known.
         command: what was typed to train it; nothing where that is not known.
+        cautions: what was found wrong with the set, a line each.
         robustness: its scores of corrupted examples; None where it was not asked.
     """
 
@@ -42,7 +43,8 @@ class Subject:
     outputs: np.ndarray | None
     data: str
     course: Sequence[Mapping[str, Any]] = ()
-    command: Sequence[str] = field(default=())
+    command: Sequence[str] = ()
+    cautions: Sequence[str] = ()
     robustness: Robustness | None = None
 
     @cached_property

@@ -35,7 +35,8 @@ def _what_fails(subject: Subject) -> str:
         if not pairs:
             return "Not one of them is confused with another class."
         first = pairs[0]
-        times = f"{first['count']:,} of {first['of']:,} times"
+        unit = "pixels" if subject.task.name == "segment" else "times"
+        times = f"{first['count']:,} of {first['of']:,} {unit}"
         return f"Most often {first['true']} is taken for {first['predicted']}: {times}."
     worst = _worst_class(subject.scores.get("per_class", ()))
     return "" if worst is None else worst

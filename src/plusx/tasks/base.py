@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from plusx.data.sources import Samples
 from plusx.errors import WrongUse
+from plusx.tasks.asked import Asked
 from plusx.words import percent
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares", "boxes"]
 """What a part of an answer is; `ranked` is a list of labels with their probabilities, best first, `shares` is one with
@@ -105,6 +109,24 @@ class TaskBase(BaseModel):
     def columns(self, outputs: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
         """What a table of answers has beside each label, by column."""
         return {}
+
+    def asked(self, outputs: np.ndarray, classes: Sequence[str], label: str | None = None) -> list[Asked]:
+        """What of each example's answer is explained: that of `label`, or where none is named, what was answered.
+
+        Raises:
+            WrongUse: there is no such label, or none to choose.
+        """
+        raise NotImplementedError
+
+    def explained(self, outputs: Tensor, unchanged: Tensor, places: Tensor) -> Tensor:
+        """What is explained, a number for each example, `(batch,)`, with its gradient.
+
+        Args:
+            outputs: of examples that may have been changed.
+            unchanged: those of the examples as they are: they say which box, which pixels, which path it is about.
+            places: each example's `Asked.place`, `(batch,)`.
+        """
+        raise NotImplementedError
 
     def verdict(self, scores: Mapping[str, Any]) -> str:
         """What the scores come to, in a few words for a person."""

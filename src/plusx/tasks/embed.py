@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field, PositiveFloat
 
+from plusx.tasks.asked import Asked, no_choice
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.neighbours import retrieval
 from plusx.words import numbers, percent
@@ -87,6 +88,29 @@ class Embed(TaskBase):
     ) -> list[dict[str, Any]]:
         """Each example's embedding."""
         return [{"embedding": own} for own in outputs.astype(np.float64).tolist()]
+
+    def asked(
+        self, outputs: Float[np.ndarray, "batch width"], classes: Sequence[str], label: str | None = None
+    ) -> list[Asked]:
+        """The vector.
+
+        Raises:
+            WrongUse: a label was named.
+        """
+        no_choice(label, "a vector")
+        return [Asked(0, None, None)] * len(outputs)
+
+    def explained(
+        self, outputs: Float[Tensor, "batch width"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """How far a vector goes in the direction of the unchanged example's.
+
+        Of vectors of length 1 that has no gradient where it is largest, at the example itself: give those before
+        they are brought to length 1.
+        """
+        from torch.nn.functional import normalize
+
+        return (outputs * normalize(unchanged, dim=1).detach()).sum(1)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """How many numbers there are, and the first few."""

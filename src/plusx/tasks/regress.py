@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from pydantic import Field, FiniteFloat
 
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError
+from plusx.tasks.asked import Asked, place_of
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.words import numbers, percent
 
@@ -186,6 +187,18 @@ class Regress(TaskBase):
     def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
         """The numbers, with their names where there are several."""
         return numbers(target.tolist(), classes)
+
+    def asked(self, outputs: Outputs, classes: Sequence[str], label: str | None = None) -> list[Asked]:
+        """The target of this name, or the first."""
+        place = 0 if label is None else place_of(label, classes)
+        return [Asked(place, classes[place], None)] * len(outputs)
+
+    def explained(
+        self, outputs: Float[Tensor, "batch outputs"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """Each one's value, in the target's own unit."""
+        mean, std = (outputs.new_tensor(one)[places] for one in (self.mean, self.std))
+        return mean + std * outputs.gather(1, places[:, None])[:, 0]
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The value, and its interval.
