@@ -11,15 +11,18 @@ import torch
 from browser import check_in_browser, needs_chromium
 from examples import KINDS
 from PIL import Image
+from sklearn.datasets import load_digits
 from sklearn.metrics.pairwise import cosine_similarity
 
 import plusx
 from plusx.api.explain import vector_engine
+from plusx.api.model import Model
 from plusx.api.train import Trained
 from plusx.cli.main import main
 from plusx.data.cache import prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import read_dataset
+from plusx.engines import ENGINES
 from plusx.engines.torch import build_network
 from plusx.understand.gradcam import grad_cam, spread
 from plusx.understand.methods import METHODS
@@ -214,3 +217,21 @@ def test_of_many_inputs_the_first_hundred_are_shown_and_nothing_is_kept(
     html = (tmp_path / "out" / "explain.html").read_text(encoding="utf-8")
     assert html.count("data:image/png") == 100
     assert "Of 103 explanations the first 100 are here" in html
+
+
+@pytest.mark.parametrize(("shape", "places"), [((64,), (64, 1)), ((8, 8), (8, 8)), ((4, 4, 4), (4, 4))])
+def test_arrays_are_explained(shape: tuple[int, ...], places: tuple[int, ...], tmp_path: Path) -> None:
+    numbers, labels = load_digits(return_X_y=True)
+    arrays = numbers[:200].reshape(-1, *shape)
+    classifier = plusx.ResNetClassifier(epochs=1, num_filters=8, random_state=0).fit(arrays, labels[:200])
+    archive = classifier.archive_
+    model = Model(archive, ENGINES["torch"](archive))
+    sizes = archive.manifest.preprocessing["sizes"]
+    first = np.moveaxis(arrays[0].reshape(sizes), 0, -1)
+    (found,) = model.explain(first, method="integrated", out=tmp_path)
+    assert found.heat is not None
+    assert found.heat.shape == places
+    assert found.row["sum"] == pytest.approx(found.row["difference"], abs=0.1)
+    assert len(found.row["place"]["index"]) == len(places)
+    (bad,) = model.explain(np.zeros((3, 5)), out=tmp_path)
+    assert bad.row["error"].startswith("the shape is (3, 5)")
