@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from plusx.api.audit import Audited, audit
     from plusx.api.explain import explain
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
 _HOMES = {
     "explain": "plusx.api.explain",
+    "Audited": "plusx.api.audit",
+    "audit": "plusx.api.audit",
     "CrossValidated": "plusx.api.folds",
     "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
@@ -43,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Audited",
     "CrossValidated",
     "Model",
     "PlusxError",
@@ -51,6 +55,7 @@ __all__ = [
     "Residual",
     "Trained",
     "WrongUse",
+    "audit",
     "cross_validate",
     "explain",
     "load",

@@ -18,6 +18,7 @@ from plusx.archive import read_archive
 from plusx.data.modalities import MODALITIES
 from plusx.data.samples import read_dataset
 from plusx.engines.torch import build_network
+from plusx.errors import WrongUse
 from plusx.tasks import TASKS, task_from_json
 from plusx.training.watch import Silent, Step
 
@@ -79,6 +80,20 @@ def test_the_stored_model_scores_as_the_training_said(name: str, data: Path, tra
     for cache in (True, False):
         scores = trained.load().evaluate(data, cache=cache)
         assert {key: scores[key] for key in trained.test} == trained.test
+
+
+def test_pictures_are_scored_corrupted_and_others_refused(
+    name: str, data: Path, trained: Trained, tmp_path: Path
+) -> None:
+    model = trained.load()
+    if KINDS[name].modality != "image":
+        with pytest.raises(WrongUse, match=r"--corruptions: they are for pictures, .*; leave it out"):
+            model.evaluate(data, corruptions=True)
+        return
+    scores = model.evaluate(data, corruptions=True, limit=3, report=tmp_path / "page.html")
+    assert scores["corruption_score"] == task_from_json(model.archive.manifest.task).JUDGED_BY[0]
+    assert len(scores["corruptions"]) == 15
+    assert "When pictures are corrupted" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_files_and_their_bytes_have_one_answer_and_bad_ones_an_error(

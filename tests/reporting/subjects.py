@@ -46,7 +46,9 @@ def classified(
         provenance={"recipe": {"model": "tiny", "epochs": 2.0, "reasons": {"model": "it is small"}}},
     )
     weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-    archive = Archive(manifest, weights, Golden(np.zeros(1), np.zeros(1)), Path("none.plusx"))
+    archive = Archive(
+        manifest, weights, Golden(np.zeros((1, 1, 8, 8), np.uint8), np.zeros((1, len(classes)))), Path("none.plusx")
+    )
     scores = Classify(temperature=1.5).scores(outputs, targets, classes)
     prepared = Prepared.of(samples, SPEC, pixels)
     engine = TorchEngine(archive, device="cpu")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from plusx.api.plan import Plan
+from plusx.data.audit.quick import quick_notes
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.joined import join_samples
 from plusx.data.modalities import MODALITIES, Spec
@@ -177,6 +178,19 @@ def prepare_together(parted: Parted, recipe: Recipe, plan: Plan, watcher: Watche
         )
     world.meet()
     return prepared
+
+
+def note_findings(prepared: Mapping[str, Prepared], plan: Plan, watcher: Watcher) -> list[str]:
+    """Tells what a quick look at the decoded examples found, and gives it back: copies in two splits or under two
+    labels, unequal classes.
+
+    Of several folds the first one tells it.
+    """
+    found = [f"{note}; plusx audit {plan.data} shows them" for note in quick_notes(prepared)]
+    if plan.fold_of is None or plan.fold_of[0] == 0:
+        for note in found:
+            watcher.note(note)
+    return found
 
 
 def _digest(prepared: Mapping[str, Prepared]) -> str:

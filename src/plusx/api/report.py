@@ -76,8 +76,14 @@ def subject_of(folder: Path, split: str = "") -> Subject:
     prepared = _prepared(parted, split, archive.manifest.preprocessing)
     engine = TorchEngine(archive)
     judged = judge(archive, engine, prepared)
-    told = Subject(archive, engine, prepared, split, *judged, parted.dataset.origin)
-    return replace(told, course=run.read_metrics(), command=about.get("command", ()))
+    return as_trained(Subject(archive, engine, prepared, split, *judged, parted.dataset.origin), run)
+
+
+def as_trained(subject: Subject, run: RunFolder) -> Subject:
+    """The subject with how its training went, what was typed for it, and what was found wrong with its set."""
+    about = run.read_about()
+    kept = {name: about.get(name, ()) for name in ("command", "cautions")}
+    return replace(subject, course=run.read_metrics(), **kept)
 
 
 def _examples(folder: Path, about: dict[str, Any]) -> Parted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import torch
 
 from plusx.api.budget import Deadline, resolve_in_time
-from plusx.api.examples import Parted, prepare_together, read_examples, words
+from plusx.api.examples import Parted, note_findings, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan
+from plusx.api.report import as_trained
 from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
@@ -116,7 +117,7 @@ def train(
         recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
         _note_choices(recipe, given, plan, watcher)
         if world.leads and not resume:
-            _begin(run, plan, recipe, parted, given)
+            _begin(run, plan, recipe, parted, given, note_findings(prepared, plan, watcher))
         job = Job(
             recipe=recipe,
             task=task_for(parted.dataset.split("train"), recipe.task),
@@ -222,7 +223,7 @@ def _agreed(world: World, decide: Callable[[], Recipe]) -> Recipe:
     return Recipe.model_validate_json(world.told(lambda: decide().model_dump_json()))
 
 
-def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given) -> None:
+def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given, cautions: Sequence[str]) -> None:
     run.claim()
     write_recipe(recipe, run.recipe)
     write_splits(parted.dataset, run.splits)
@@ -231,7 +232,7 @@ def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Gi
         kept["teacher"] = write_teacher(given.teacher, run.teacher)
     # Last, since a folder with it can be resumed.
     about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
-    run.write_about({**about, **kept})
+    run.write_about({**about, "cautions": cautions, **kept})
 
 
 @contextmanager
@@ -271,7 +272,7 @@ def _store(
     if plan.report:
         split = list(judged)[-1]
         about = Subject(archive, engine, prepared[split], split, *judged[split], parted.dataset.origin)
-        report(replace(about, course=job.run.read_metrics(), command=sys.argv)).write(job.run.report)
+        report(as_trained(about, job.run)).write(job.run.report)
     return {"duration_s": duration_s, "test": None, **{split: own.scores for split, own in judged.items()}}
 
 

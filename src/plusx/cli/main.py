@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
+from plusx.cli.audit import audit
 from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
 from plusx.cli.explain import explain
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, report, predict, explain, embed, listen, pack, models, info):
+for command in (audit, train, evaluate, report, predict, explain, embed, listen, pack, models, info):
     app.command()(command)
 
 

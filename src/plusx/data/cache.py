@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int32, Int64
+from jaxtyping import Int32, Int64, UInt8
 
 from plusx.data.boxes import BoxedSource, BoxedSpec
 from plusx.data.files import atomic_folder, atomic_write, remove_abandoned
@@ -125,6 +125,19 @@ class Prepared:
         if isinstance(self.spec, MaskedSpec):
             return self.spec.split(values)
         return values, self._targets[indices]
+
+    def glimpses(self, most_bytes: int, at_once: int) -> Iterator[UInt8[np.ndarray, "some bytes"]]:
+        """The middle bytes of every example as it is stored, in order, `at_once` together.
+
+        Nothing is decoded: without a cache there are none.
+        """
+        if self._stored is None:
+            return
+        stored = self._stored.reshape(len(self._stored), -1).view(np.uint8)
+        start = max(0, stored.shape[1] - most_bytes) // 2
+        for first in range(0, len(self), at_once):
+            rows = self.kept[first : first + at_once]
+            yield stored[rows, start : start + most_bytes]
 
     @cached_property
     def _targets(self) -> np.ndarray:

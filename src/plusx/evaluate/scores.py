@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,9 @@ from plusx.tasks.decoder import Decoder
 from plusx.tasks.transcribe import reading
 
 BATCH_SIZE = 256
+
+Change = Callable[[np.ndarray, int], np.ndarray]
+"""From examples' values and the place of the first to values of the same shape."""
 
 
 def evaluate(archive: Archive, engine: Engine, prepared: Prepared, decoder: Decoder | None = None) -> dict[str, Any]:
@@ -37,26 +40,35 @@ class Judged(NamedTuple):
     outputs: Float[np.ndarray, "count outputs *space"] | None
 
 
-def judge(archive: Archive, engine: Engine, prepared: Prepared, decoder: Decoder | None = None) -> Judged:
-    """As `evaluate`, with what was scored."""
+def judge(
+    archive: Archive,
+    engine: Engine,
+    prepared: Prepared,
+    decoder: Decoder | None = None,
+    change: Change | None = None,
+) -> Judged:
+    """As `evaluate`, with what was scored; the examples are changed before they are answered."""
     if len(prepared) == 0:
         raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
     task = reading(task_from_json(archive.manifest.task), None, decoder)
     skipped = {"skipped": len(prepared.skipped)}
     if task.BULKY:
-        scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), prepared.classes)
+        scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE, change), prepared.classes)
         return Judged({**scores, **skipped}, None)
-    outputs = all_outputs(engine, prepared)
+    outputs = all_outputs(engine, prepared, change)
     return Judged({**task.scores(outputs, prepared.targets, prepared.classes), **skipped}, outputs)
 
 
-def batches(engine: Engine, prepared: Prepared, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(
+    engine: Engine, prepared: Prepared, size: int, change: Change | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(outputs, targets) of all examples, in order, at most `size` at once."""
     for start in range(0, len(prepared), size):
         values, targets = prepared.pairs(np.arange(start, min(start + size, len(prepared))))
+        values = values if change is None else change(values, start)
         yield engine(np.moveaxis(values, -1, 1)), targets
 
 
-def all_outputs(engine: Engine, prepared: Prepared) -> Float[np.ndarray, "count classes"]:
+def all_outputs(engine: Engine, prepared: Prepared, change: Change | None = None) -> Float[np.ndarray, "count classes"]:
     """The engine's outputs for all examples, in order; there must be one."""
-    return np.concatenate([outputs for outputs, _ in batches(engine, prepared, BATCH_SIZE)])
+    return np.concatenate([outputs for outputs, _ in batches(engine, prepared, BATCH_SIZE, change)])

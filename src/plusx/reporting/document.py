@@ -9,6 +9,7 @@ from plusx.reporting.about import about_sections
 from plusx.reporting.course import course_section
 from plusx.reporting.figures import figures_section, own_sections
 from plusx.reporting.gallery import gallery_sections
+from plusx.reporting.robustness import robustness_section
 from plusx.reporting.subject import Subject
 from plusx.reporting.verdict import verdict
 
@@ -17,11 +18,12 @@ SKIPPED_SHOWN = 20
 
 def report(subject: Subject) -> Page:
     """The page about a model and the examples that it was asked about: the verdict, how it learned, what it takes for
-    what, its figures, its worst mistakes, its cost, and how it was made."""
+    what, its figures, its worst mistakes, how it fares with corrupted pictures, its cost, and how it was made."""
     sections = [
         *_cautions(subject),
         *own_sections(subject),
         *gallery_sections(subject),
+        *robustness_section(subject),
         *course_section(subject.course),
         figures_section(subject),
         *about_sections(subject),
@@ -34,6 +36,7 @@ def _cautions(subject: Subject) -> list[Section]:
     card = subject.archive.manifest.card
     if card is not None:
         blocks.append(Note(str(card), "warn"))
+    blocks += [Note(one, "warn") for one in subject.cautions]
     skipped = subject.prepared.skipped
     if skipped:
         blocks.append(Note(f"{len(skipped):,} {subject.many} of this split could not be used.", "warn"))

@@ -18,7 +18,14 @@ from plusx.reporting.subject import Subject
 from plusx.reporting.worst import Told, least_sure, most_wrong
 
 SHOWN = 12
-SAID = {"segment": " From left to right: the picture, the true mask over it, the answered one."}
+HEATED = ("classify", "multilabel")
+"""Tasks whose answers are about the whole of an example: what of it mattered is shown with it."""
+HEAT = " Beneath each, or over it, is what mattered for the answer (Grad-CAM), from dark, nothing, to yellow, most."
+SAID = {
+    "segment": " From left to right: the picture, the true mask over it, the answered one.",
+    **dict.fromkeys(HEATED, HEAT),
+}
+"""By task: what is to be seen beside the examples themselves."""
 ENLARGED = 256
 
 
@@ -40,14 +47,30 @@ def gallery_sections(subject: Subject) -> list[Section]:
 
 def _cards(subject: Subject, told: Sequence[Told]) -> list[Block]:
     values = subject.prepared.gather(np.array([one.place for one in told]))
-    return [Gallery([_card(subject, one, own) for one, own in zip(told, values, strict=True)])]
+    looks = heated(subject, told) if subject.task.name in HEATED else [None] * len(told)
+    return [Gallery([_card(subject, *one) for one in zip(told, values, looks, strict=True)])]
 
 
-def _card(subject: Subject, told: Told, values: np.ndarray) -> Card:
+def heated(subject: Subject, told: Sequence[Told]) -> list[Card | None]:
+    """Each example with what mattered for its answer over it; None where that cannot be said."""
+    # Here: it needs torch, which whoever only reads a page's other parts does not.
+    from plusx.understand.draw import draw
+    from plusx.understand.explained import Explainer
+
+    explainer = Explainer(subject.archive)
+    samples = subject.prepared.samples
+    seen = [explainer.origin.prepare(samples.source.read(int(subject.prepared.kept[one.place]))) for one in told]
+    found = explainer([(None, one) for one in seen])
+    return [None if one.heat is None else draw(explainer, one).card for one in found]
+
+
+def _card(subject: Subject, told: Told, values: np.ndarray, look: Card | None) -> Card:
     truth = subject.task.truth(told.target, subject.classes)
     lines = [f"truly {truth}", short_name(subject.prepared.name(told.place), subject.data)]
     answer = in_pixels(told.answer, values) if "boxes" in told.answer else told.answer
-    card = example_card(subject.spec, values, subject.task.words(answer) or "nothing", lines)
+    card = replace(
+        look or example_card(subject.spec, values, ""), title=subject.task.words(answer) or "nothing", lines=lines
+    )
     over = OVERLAYS.get(subject.task.name)
     return card if over is None else replace(card, image=over(subject, told, values))
 

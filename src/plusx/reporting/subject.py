@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from plusx.archive import Archive
 from plusx.data.cache import Prepared
 from plusx.data.modalities import MODALITIES, Spec, spec_from_json
 from plusx.engines import Engine
+from plusx.evaluate.robustness import Robustness
 from plusx.tasks import Task, task_from_json
 
 
@@ -30,6 +31,8 @@ class Subject:
         data: what people call the set.
         course: a training's rows of metrics.jsonl; none where only the model is known.
         command: what was typed to train it; nothing where that is not known.
+        cautions: what was found wrong with the set, a line each.
+        robustness: its scores of corrupted examples; None where it was not asked.
     """
 
     archive: Archive
@@ -40,7 +43,9 @@ class Subject:
     outputs: np.ndarray | None
     data: str
     course: Sequence[Mapping[str, Any]] = ()
-    command: Sequence[str] = field(default=())
+    command: Sequence[str] = ()
+    cautions: Sequence[str] = ()
+    robustness: Robustness | None = None
 
     @cached_property
     def task(self) -> Task:

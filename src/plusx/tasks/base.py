@@ -40,7 +40,9 @@ class TaskBase(BaseModel):
     MEASURE: ClassVar[str] = "accuracy"
     """What a training counts by `hits`, as a share of its examples."""
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("accuracy",)
-    """The scores by which trainings are compared."""
+    """The scores by which trainings are compared, the main one first."""
+    FALLS: ClassVar[bool] = False
+    """Whether the main one is the better the lower it is."""
     OUTPUTS: ClassVar[str] = "classes"
     """What people call the names in a set's `classes`."""
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {}

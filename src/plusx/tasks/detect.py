@@ -129,6 +129,12 @@ class Detect(TaskBase):
         ]
         return {"label": "|".join(dict.fromkeys(one["label"] for one in boxes)), "boxes": boxes}
 
+    def truth(self, target: Float[np.ndarray, "longest 5"], classes: Sequence[str]) -> str:
+        """How many boxes of which classes."""
+        counts = np.bincount(target[target[:, 0] >= 0, 0].astype(int), minlength=len(classes))
+        named = ", ".join(f"{counts[place]} {classes[place]}" for place in np.flatnonzero(counts).tolist())
+        return named or "no boxes"
+
     def asked(
         self, outputs: Float[np.ndarray, "count outputs anchors"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
@@ -148,12 +154,6 @@ class Detect(TaskBase):
         which = places[:, None, None]
         boxes = unchanged.gather(1, which.expand(-1, 1, unchanged.shape[2])).argmax(2, keepdim=True)
         return outputs.gather(1, which.expand(-1, 1, outputs.shape[2])).gather(2, boxes)[:, 0, 0]
-
-    def truth(self, target: Float[np.ndarray, "longest 5"], classes: Sequence[str]) -> str:
-        """How many boxes of which classes."""
-        counts = np.bincount(target[target[:, 0] >= 0, 0].astype(int), minlength=len(classes))
-        named = ", ".join(f"{counts[place]} {classes[place]}" for place in np.flatnonzero(counts).tolist())
-        return named or "no boxes"
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """How many boxes, and the likeliest of them.

@@ -109,6 +109,10 @@ class Multilabel(TaskBase):
             )
         return answers
 
+    def truth(self, target: UInt8[np.ndarray, " classes"], classes: Sequence[str]) -> str:
+        """The labels, joined by `|`."""
+        return "|".join(classes[place] for place in np.flatnonzero(target).tolist()) or "none"
+
     def asked(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
@@ -125,10 +129,6 @@ class Multilabel(TaskBase):
     ) -> Float[Tensor, " batch"]:
         """Each one's logit."""
         return outputs.gather(1, places[:, None])[:, 0]
-
-    def truth(self, target: UInt8[np.ndarray, " classes"], classes: Sequence[str]) -> str:
-        """The labels, joined by `|`."""
-        return "|".join(classes[place] for place in np.flatnonzero(target).tolist()) or "none"
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The labels, and the three likeliest with how sure each is."""

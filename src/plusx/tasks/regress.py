@@ -67,6 +67,7 @@ class Regress(TaskBase):
     CALIBRATES: ClassVar[bool] = True
     MEASURE: ClassVar[str] = "skill"
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "coverage", "width")
+    FALLS: ClassVar[bool] = True
     OUTPUTS: ClassVar[str] = "targets"
     MOVED_ONLY: ClassVar[str] = KEPT_AS_THEY_ARE
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {
@@ -183,6 +184,10 @@ class Regress(TaskBase):
             answers.append(answer)
         return answers
 
+    def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
+        """The numbers, with their names where there are several."""
+        return numbers(target.tolist(), classes)
+
     def asked(self, outputs: Outputs, classes: Sequence[str], label: str | None = None) -> list[Asked]:
         """The target of this name, or the first."""
         place = 0 if label is None else place_of(label, classes)
@@ -194,10 +199,6 @@ class Regress(TaskBase):
         """Each one's value, in the target's own unit."""
         mean, std = (outputs.new_tensor(one)[places] for one in (self.mean, self.std))
         return mean + std * outputs.gather(1, places[:, None])[:, 0]
-
-    def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
-        """The numbers, with their names where there are several."""
-        return numbers(target.tolist(), classes)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The value, and its interval.

@@ -119,6 +119,10 @@ class Segment(TaskBase):
         shares = [{"label": classes[place], "share": float(counts[place] / total)} for place in order[:top]]
         return {"label": "|".join(classes[place] for place in order), "shares": shares, "mask": None}
 
+    def truth(self, target: UInt8[np.ndarray, "height width"], classes: Sequence[str]) -> str:
+        """The largest classes with their shares."""
+        return self.words(self.answer(target, classes, SHOWN)) or "nothing asked"
+
     def asked(
         self, outputs: Float[np.ndarray, "count classes height width"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
@@ -135,10 +139,6 @@ class Segment(TaskBase):
         here = (unchanged.argmax(1) == places[:, None, None]).to(outputs.dtype)
         own = outputs.gather(1, places[:, None, None, None].expand(-1, 1, *outputs.shape[2:]))[:, 0]
         return (own * here).sum((1, 2)) / here.sum((1, 2)).clamp(min=1)
-
-    def truth(self, target: UInt8[np.ndarray, "height width"], classes: Sequence[str]) -> str:
-        """The largest classes with their shares."""
-        return self.words(self.answer(target, classes, SHOWN)) or "nothing asked"
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The largest classes with their shares.

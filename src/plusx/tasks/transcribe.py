@@ -50,6 +50,7 @@ class Transcribe(TaskBase):
     }
     CLASSES: ClassVar[bool] = False
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("wer", "cer", "accuracy")
+    FALLS: ClassVar[bool] = True
 
     _decoder: Decoder = PrivateAttr(default=Decoder())
     _duration_s: float | None = PrivateAttr(default=None)
@@ -130,6 +131,10 @@ class Transcribe(TaskBase):
         frame_s = 1.0 if self._duration_s is None else self._duration_s / outputs.shape[2]
         return [_answer(read, classes, frame_s) for read in self._decoder.read(log_softmax(outputs), classes)]
 
+    def truth(self, target: Int[np.ndarray, " longest"], classes: Sequence[str]) -> str:
+        """What was said."""
+        return _text(target[target >= 0].tolist(), classes)
+
     def asked(
         self, outputs: Float[np.ndarray, "count classes frames"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
@@ -151,10 +156,6 @@ class Transcribe(TaskBase):
         said = path != outputs.shape[1] - 1
         said = said | ~said.any(1, keepdim=True)
         return (outputs.log_softmax(1).gather(1, path[:, None])[:, 0] * said).sum(1)
-
-    def truth(self, target: Int[np.ndarray, " longest"], classes: Sequence[str]) -> str:
-        """What was said."""
-        return _text(target[target >= 0].tolist(), classes)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The text, and how probable it is.
