@@ -182,6 +182,7 @@ WRONG: dict[str, tuple[Sequence[str], int, str]] = {
     "no layer": (["--method", "occlusion", "--layer", "stem"], 2, "--layer stem: it is for gradcam and hirescam;"),
     "label": (["--label", "cat"], 2, "--label cat: no such label; there are 0, 1, 2, 3"),
     "set": (["--nearest", "nowhere"], 2, "nowhere: no such folder or file"),
+    "text": (["--text", "words"], 2, "--text: this model's examples are images; give files"),
     "too many errors": ([], 1, "1 of 1 inputs could not be explained; --max-errors allows more"),
 }
 
@@ -235,3 +236,15 @@ def test_arrays_are_explained(shape: tuple[int, ...], places: tuple[int, ...], t
     assert len(found.row["place"]["index"]) == len(places)
     (bad,) = model.explain(np.zeros((3, 5)), out=tmp_path)
     assert bad.row["error"].startswith("the shape is (3, 5)")
+
+
+def test_texts_are_given_as_they_are(tmp_path: Path, monkeypatch, capsys) -> None:
+    run = train("texts", tmp_path).run
+    monkeypatch.chdir(tmp_path)
+    assert run_command("explain", run, "--text", "abab cdcd", "--text", " ", "--max-errors", "1", "--json") == 0
+    first, second = json.loads(capsys.readouterr().out)["explanations"]
+    assert (first["path"], first["error"]) == (None, None)
+    assert (tmp_path / first["file"]).exists()
+    assert second["error"] == "the text is empty; leave it out"
+    assert run_command("explain", run) == 2
+    assert "explain: no inputs; give files" in capsys.readouterr().err
