@@ -51,6 +51,7 @@ bench-all: bench peers
 	$(BIN)/python benchmarks/mnist.py --write
 	$(BIN)/python benchmarks/three_ways.py --write
 	$(BIN)/python benchmarks/methods.py --write
+	$(BIN)/python benchmarks/explain.py --write
 	$(BIN)/python benchmarks/budget.py --write
 	$(BIN)/python benchmarks/checkpoints.py --write
 	$(BIN)/python benchmarks/shards.py --write

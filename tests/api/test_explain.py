@@ -11,15 +11,18 @@ import torch
 from browser import check_in_browser, needs_chromium
 from examples import KINDS
 from PIL import Image
+from sklearn.datasets import load_digits
 from sklearn.metrics.pairwise import cosine_similarity
 
 import plusx
 from plusx.api.explain import vector_engine
+from plusx.api.model import Model
 from plusx.api.train import Trained
 from plusx.cli.main import main
 from plusx.data.cache import prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import read_dataset
+from plusx.engines import ENGINES
 from plusx.engines.torch import build_network
 from plusx.understand.gradcam import grad_cam, spread
 from plusx.understand.methods import METHODS
@@ -179,6 +182,7 @@ WRONG: dict[str, tuple[Sequence[str], int, str]] = {
     "no layer": (["--method", "occlusion", "--layer", "stem"], 2, "--layer stem: it is for gradcam and hirescam;"),
     "label": (["--label", "cat"], 2, "--label cat: no such label; there are 0, 1, 2, 3"),
     "set": (["--nearest", "nowhere"], 2, "nowhere: no such folder or file"),
+    "text": (["--text", "words"], 2, "--text: this model's examples are images; give files"),
     "too many errors": ([], 1, "1 of 1 inputs could not be explained; --max-errors allows more"),
 }
 
@@ -214,3 +218,33 @@ def test_of_many_inputs_the_first_hundred_are_shown_and_nothing_is_kept(
     html = (tmp_path / "out" / "explain.html").read_text(encoding="utf-8")
     assert html.count("data:image/png") == 100
     assert "Of 103 explanations the first 100 are here" in html
+
+
+@pytest.mark.parametrize(("shape", "places"), [((64,), (64, 1)), ((8, 8), (8, 8)), ((4, 4, 4), (4, 4))])
+def test_arrays_are_explained(shape: tuple[int, ...], places: tuple[int, ...], tmp_path: Path) -> None:
+    numbers, labels = load_digits(return_X_y=True)
+    arrays = numbers[:200].reshape(-1, *shape)
+    classifier = plusx.ResNetClassifier(epochs=1, num_filters=8, random_state=0).fit(arrays, labels[:200])
+    archive = classifier.archive_
+    model = Model(archive, ENGINES["torch"](archive))
+    sizes = archive.manifest.preprocessing["sizes"]
+    first = np.moveaxis(arrays[0].reshape(sizes), 0, -1)
+    (found,) = model.explain(first, method="integrated", out=tmp_path)
+    assert found.heat is not None
+    assert found.heat.shape == places
+    assert found.row["sum"] == pytest.approx(found.row["difference"], abs=0.1)
+    assert len(found.row["place"]["index"]) == len(places)
+    (bad,) = model.explain(np.zeros((3, 5)), out=tmp_path)
+    assert bad.row["error"].startswith("the shape is (3, 5)")
+
+
+def test_texts_are_given_as_they_are(tmp_path: Path, monkeypatch, capsys) -> None:
+    run = train("texts", tmp_path).run
+    monkeypatch.chdir(tmp_path)
+    assert run_command("explain", run, "--text", "abab cdcd", "--text", " ", "--max-errors", "1", "--json") == 0
+    first, second = json.loads(capsys.readouterr().out)["explanations"]
+    assert (first["path"], first["error"]) == (None, None)
+    assert (tmp_path / first["file"]).exists()
+    assert second["error"] == "the text is empty; leave it out"
+    assert run_command("explain", run) == 2
+    assert "explain: no inputs; give files" in capsys.readouterr().err

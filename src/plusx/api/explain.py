@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from plusx.archive import Archive, read_archive
+from plusx.api.model import Model, load
+from plusx.archive import Archive
 from plusx.data.array import ArraySpec
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
@@ -23,9 +24,6 @@ from plusx.understand.explained import Explained, Explainer
 from plusx.understand.neighbours import Nearest
 from plusx.understand.opened import LastMap
 from plusx.understand.page import MOST_CARDS, Shown, page_of
-
-if TYPE_CHECKING:
-    from plusx.api.model import Model
 
 AT_ONCE = 8
 SEARCHED_AT_ONCE = 64
@@ -63,7 +61,7 @@ def explain(
         WrongUse: no such method, layer, label or set.
         PlusxError: the model is damaged, or the folder cannot be written.
     """
-    archive = read_archive(Path(model)) if isinstance(model, str | Path) else model.archive
+    archive = (load(model) if isinstance(model, str | Path) else model).archive
     explainer = Explainer(archive, method, layer, label)
     many = [inputs] if isinstance(inputs, str | bytes | Path | np.ndarray) else inputs
     sources = (str(source) if isinstance(source, Path) else source for source in many)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import Json, print_json, say
-from plusx.errors import PlusxError
+from plusx.cli.output import Json, Text, print_json, say, texts_given
+from plusx.errors import PlusxError, WrongUse
 
 
 def explain(
     model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder, of any task.")],
-    inputs: Annotated[list[str], typer.Argument(help="Examples, folders, globs, or - for a list of paths on stdin.")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Examples, folders, globs, or - for a list of paths on stdin.")
+    ] = None,
+    text: Text = None,
     method: Annotated[str, typer.Option(help="gradcam, hirescam, integrated or occlusion.")] = "gradcam",
     label: Annotated[str | None, typer.Option(help="Explain this label rather than the one that is answered.")] = None,
     layer: Annotated[
@@ -35,11 +39,14 @@ def explain(
     from plusx.api.model import load
     from plusx.predict.inputs import expand
 
+    if not (inputs or text):
+        raise WrongUse("explain: no inputs; give files, folders, globs, or - for a list of paths")
     loaded = load(model)
-    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    modality = str(loaded.archive.manifest.preprocessing["modality"])
+    given = chain(texts_given(text, modality), expand(inputs or [], sys.stdin, modality))
     found = explained(
         loaded,
-        files,
+        given,
         method=method,
         layer=layer,
         label=label,
@@ -56,7 +63,7 @@ def explain(
         print_json({"page": str(page), "explanations": rows})
     else:
         for row in rows:
-            print(f"{row['path']}: {_words(row)}")
+            print(_words(row) if row["path"] is None else f"{row['path']}: {_words(row)}")
     say(f"{len(rows):,} explanations in {page}, {errors:,} of them errors")
     if errors > max_errors:
         raise PlusxError(f"{errors:,} of {len(rows):,} inputs could not be explained; --max-errors allows more")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from plusx.errors import WrongUse
 
 if TYPE_CHECKING:
     from plusx.archive.card import Card
@@ -19,6 +22,11 @@ Threshold = Annotated[
     float | None, typer.Option("--threshold", help="Answer boxes, or labels of any number, from this probability on.")
 ]
 Lm = Annotated[Path | None, typer.Option("--lm", help="A language model (.arpa) that helps to read transcripts.")]
+
+Text = Annotated[
+    list[str] | None,
+    typer.Option("--text", metavar="WORDS", help="A text itself, for a model of texts; may be repeated."),
+]
 
 
 def print_json(value: Any) -> None:
@@ -40,3 +48,15 @@ def shown_card(card: Card | None) -> dict[str, Any]:
 def say(text: str) -> None:
     """A line for a person, on stderr."""
     typer.echo(text, err=True)
+
+
+def texts_given(texts: list[str] | None, modality: str) -> list[bytes]:
+    """The texts as their files would hold them.
+
+    Raises:
+        WrongUse: the model's examples are no texts.
+    """
+    if texts and modality != "text":
+        raise WrongUse(f"--text: this model's examples are {modality}s; give files")
+    # What the terminal gave that is no UTF-8 stays what it was, and is an answer's error.
+    return [os.fsencode(words) for words in texts or ()]

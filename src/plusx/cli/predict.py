@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Beam, Json, Lm, Threshold, Tta, print_json, say, say_card, shown_card
+from plusx.cli.output import Beam, Json, Lm, Text, Threshold, Tta, print_json, say, say_card, shown_card, texts_given
 from plusx.errors import PlusxError, WrongUse
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ def predict(
     inputs: Annotated[
         list[str] | None, typer.Argument(help="Files, folders, globs, or - for a list of paths on stdin.")
     ] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="WORDS", help="A text itself, for a model of texts; may be repeated.")
-    ] = None,
+    text: Text = None,
     out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
@@ -69,7 +66,7 @@ def predict(
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
     modality = str(loaded.archive.manifest.preprocessing["modality"])
-    examples = chain(_texts(text, modality), expand(inputs or [], sys.stdin, modality))
+    examples = chain(texts_given(text, modality), expand(inputs or [], sys.stdin, modality))
     if masks is None and overlays is None:
         rows_found = predict_stream(loaded.archive, running, examples, top, decoder)
     else:
@@ -88,18 +85,6 @@ def predict(
             print(_line(task, row))
     if counted.errors > max_errors:
         raise PlusxError(f"{counted.errors:,} of {counted.rows:,} inputs could not be read; --max-errors allows more")
-
-
-def _texts(texts: list[str] | None, modality: str) -> list[bytes]:
-    """The texts as their files would hold them.
-
-    Raises:
-        WrongUse: the model's examples are no texts.
-    """
-    if texts and modality != "text":
-        raise WrongUse(f"--text: this model's examples are {modality}s; give files")
-    # What the terminal gave that is no UTF-8 stays what it was, and is an answer's error.
-    return [os.fsencode(words) for words in texts or ()]
 
 
 class _Counted:

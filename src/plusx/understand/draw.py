@@ -87,6 +87,9 @@ def _volume(spec: Any, values: np.ndarray, heat: np.ndarray, signed: bool, marke
 
 
 def _array(spec: Any, values: np.ndarray, heat: np.ndarray, signed: bool, marked: Marked) -> Drawn:
+    if values.ndim == 2 and heat.ndim == 2:
+        # Numbers without a space: their order is all that there is.
+        return _signal(spec, values.T, heat[:, 0], signed, marked)
     if heat.ndim == 1:
         return _signal(spec, values, heat, signed, marked)
     if heat.ndim == 3:

@@ -20,8 +20,8 @@ from plusx.understand.opened import Opened
 class Heat:
     """How much each place of each example mattered, `(batch, *space)`, in the score's own unit or in proportion to it.
 
-    Places are those of the features; of sounds whose bands are channels, `(batch, bands, frames)` where a method tells
-    bands apart. `facts` are further figures, an entry an example.
+    Places are those of the features; where channels are places themselves and a method tells them apart, `(batch,
+    channels, *space)`. `facts` are further figures, an entry an example.
     """
 
     values: Float[np.ndarray, "batch ..."]
@@ -47,7 +47,7 @@ def by_integrated_gradients(network: Opened, raw: Raw, score: Score, layer: str 
     """By `integrated_gradients`, channels together; facts are `sum` and `difference`, which should be equal."""
     found = integrated_gradients(network.after, network.features(raw), score, network.nothing(raw))
     pairs = zip(found.total.tolist(), found.difference.tolist(), strict=True)
-    values = found.values if network.bands else found.values.sum(1)
+    values = found.values if network.apart else found.values.sum(1)
     return Heat(values.numpy(), [{"sum": total, "difference": difference} for total, difference in pairs])
 
 

@@ -10,6 +10,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from plusx.archive import Archive
+from plusx.data.array import ArraySpec
+from plusx.data.modalities import spec_from_json
+from plusx.data.sound import SoundSpec
 from plusx.engines.torch import build_network
 from plusx.model.resnet import ResNet
 from plusx.model.stems import EmbedBytes
@@ -27,13 +30,13 @@ class Opened:
             itself, being at its largest, has no gradient.
         silent: whether nothing is what zeros become before the front (silence), and not zero behind it, which is the
             training's mean, or no text.
-        bands: whether features' channels are a spectrogram's bands.
+        apart: whether features' channels are places themselves: a spectrogram's bands, or numbers without a space.
     """
 
     before: nn.Module
     after: ResNet
     silent: bool
-    bands: bool
+    apart: bool
 
     def features(self, raw: Shaped[np.ndarray, "batch channels *space"]) -> Features:
         """What the network takes for these inputs, as the modality prepares them, channels first."""
@@ -66,9 +69,11 @@ def opened(archive: Archive) -> Opened:
         after.stem.set_submodule("embed", nn.Identity())
     if hasattr(after.head, "unit"):
         after.head.set_submodule("unit", nn.Identity())
-    preprocessing = archive.manifest.preprocessing
-    sound = preprocessing["modality"] == "sound" and preprocessing["front"] == "logmel"
-    return Opened(before, after, silent=sound, bands=sound and preprocessing["bands"] == "channels")
+    spec = spec_from_json(archive.manifest.preprocessing)
+    silent = isinstance(spec, SoundSpec) and spec.front == "logmel"
+    if isinstance(spec, ArraySpec):
+        return Opened(before, after, silent, apart=set(spec.sizes[1:]) == {1})
+    return Opened(before, after, silent, apart=silent and len(spec.features) == 2)
 
 
 class LastMap:
