@@ -29,6 +29,7 @@ demo: $(READY)
 	$(BIN)/plusx predict $(DEMO)/digits $(DEMO)/digit.png
 	@echo
 	@echo "The model:    $(DEMO)/digits/model.plusx"
+	@echo "Its page:     $(DEMO)/digits/report.html"
 	@echo "How it went:  $(DEMO)/digits/recipe.json and metrics.jsonl"
 	@echo "The picture:  $(DEMO)/digit.png"
 

@@ -14,9 +14,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from plusx.api.audit import Audited, audit
+    from plusx.api.explain import explain
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
+    from plusx.api.report import report
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
     from plusx.estimator import ResNetClassifier
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives: it is imported when it is first used, so that `import plusx` costs nothing.
 _HOMES = {
+    "explain": "plusx.api.explain",
     "Audited": "plusx.api.audit",
     "audit": "plusx.api.audit",
     "CrossValidated": "plusx.api.folds",
@@ -32,6 +35,7 @@ _HOMES = {
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "report": "plusx.api.report",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -53,8 +57,10 @@ __all__ = [
     "WrongUse",
     "audit",
     "cross_validate",
+    "explain",
     "load",
     "pack",
+    "report",
     "train",
 ]
 

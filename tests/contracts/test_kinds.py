@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browser import check_in_browser, needs_chromium
 from examples import KINDS, Kind
 
 import plusx
@@ -17,6 +18,7 @@ from plusx.archive import read_archive
 from plusx.data.modalities import MODALITIES
 from plusx.data.samples import read_dataset
 from plusx.engines.torch import build_network
+from plusx.errors import WrongUse
 from plusx.tasks import TASKS, task_from_json
 from plusx.training.watch import Silent, Step
 
@@ -80,6 +82,20 @@ def test_the_stored_model_scores_as_the_training_said(name: str, data: Path, tra
         assert {key: scores[key] for key in trained.test} == trained.test
 
 
+def test_pictures_are_scored_corrupted_and_others_refused(
+    name: str, data: Path, trained: Trained, tmp_path: Path
+) -> None:
+    model = trained.load()
+    if KINDS[name].modality != "image":
+        with pytest.raises(WrongUse, match=r"--corruptions: they are for pictures, .*; leave it out"):
+            model.evaluate(data, corruptions=True)
+        return
+    scores = model.evaluate(data, corruptions=True, limit=3, report=tmp_path / "page.html")
+    assert scores["corruption_score"] == task_from_json(model.archive.manifest.task).JUDGED_BY[0]
+    assert len(scores["corruptions"]) == 15
+    assert "When pictures are corrupted" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_files_and_their_bytes_have_one_answer_and_bad_ones_an_error(
     name: str, data: Path, trained: Trained, tmp_path: Path
 ) -> None:
@@ -116,6 +132,17 @@ def test_a_changed_weight_is_noticed(name: str, trained: Trained) -> None:
     changed = {**archive.weights, first: np.zeros_like(archive.weights[first])}
     with pytest.raises(plusx.PlusxError, match="answers differ from the training"):
         check_golden(TorchEngine(replace(archive, weights=changed)), archive)
+
+
+@needs_chromium
+def test_its_page_reads_everywhere_and_is_written_again(name: str, trained: Trained, tmp_path: Path) -> None:
+    page = trained.run / "report.html"
+    check_in_browser(page)
+    again = plusx.report(trained.run, out=tmp_path / "again.html").read_text(encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
+    # All but the measured times.
+    cut = before.index("What it costs</h2>")
+    assert again[:cut] == before[:cut]
 
 
 @pytest.mark.slow

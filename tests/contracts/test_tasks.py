@@ -12,6 +12,7 @@ from torchvision.ops import box_iou
 
 from plusx.data.box_rows import box_classes
 from plusx.data.sources import ArraySource, Samples
+from plusx.errors import WrongUse
 from plusx.model.resnet import ResNet
 from plusx.tasks import TASKS, Task, task_for, task_from_json
 
@@ -362,3 +363,32 @@ class TestTask:
 
     def test_no_outputs_have_no_answers(self, finished: Task, case: Case) -> None:
         assert finished.answers(np.empty((0, *case.stored.shape[1:])), CLASSES) == []
+
+    def test_what_is_explained_is_a_number_an_example(self, finished: Task, case: Case) -> None:
+        asked = finished.asked(case.stored, CLASSES)
+        answers = finished.answers(case.stored, CLASSES)
+        assert len(asked) == 6
+        for one, answer in zip(asked, answers, strict=True):
+            if one.label is not None and one.error is None and answer.get("label") and finished.name != "regress":
+                assert one.label == answer["label"] or one.label in answer["label"].split("|")
+            assert one.probability is None or 0 <= one.probability <= 1
+        outputs = torch.from_numpy(case.stored.astype(np.float32)).requires_grad_()
+        numbers = finished.explained(outputs, outputs, torch.tensor([one.place for one in asked]))
+        assert numbers.shape == (6,)
+        (gradient,) = torch.autograd.grad(numbers.sum(), outputs)
+        assert gradient.isfinite().all()
+        assert all(own.any() for own, one in zip(gradient, asked, strict=True) if one.error is None)
+        # Each example's number is its own alone.
+        alone = finished.explained(outputs[2:3], outputs[2:3], torch.tensor([asked[2].place]))
+        torch.testing.assert_close(alone[0], numbers[2])
+
+    def test_a_label_is_asked_for_by_name(self, finished: Task, case: Case) -> None:
+        if finished.name in ("embed", "transcribe"):
+            with pytest.raises(WrongUse, match=r"--label sea: a .* is explained as a whole; leave it out"):
+                finished.asked(case.stored, CLASSES, "sea")
+            return
+        assert {(one.place, one.label) for one in finished.asked(case.stored, CLASSES, "sea")} == {(1, "sea")}
+        with pytest.raises(
+            WrongUse, match=r"--label sae: no such label; did you mean sea\?; there are car, sea, sky, dog"
+        ):
+            finished.asked(case.stored, CLASSES, "sae")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +18,19 @@ from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_description, check_golden
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse, nearest
-from plusx.evaluate.scores import evaluate
+from plusx.evaluate.robustness import Progress, check_corruptible, robustness
+from plusx.evaluate.scores import judge
 from plusx.predict.ahead import Input
 from plusx.predict.dense import segment_stream
 from plusx.predict.embed import Embedded, embed_stream, without_answer
 from plusx.predict.stream import predict_stream
+from plusx.reporting.document import report as write_report
+from plusx.reporting.subject import Subject
 from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
+
+if TYPE_CHECKING:
+    from plusx.understand.explained import Explained
 
 One = Input | Path
 
@@ -87,6 +93,25 @@ class Model:
         engine = with_views(self.engine, self.archive, tta)
         return list(predict_stream(self.archive, engine, _many(inputs), top, find_decoder(beam, lm)))
 
+    def explain(
+        self,
+        inputs: One | Iterable[One],
+        *,
+        method: str = "gradcam",
+        layer: str | None = None,
+        label: str | None = None,
+        nearest: str | Path | None = None,
+        out: str | Path | None = None,
+    ) -> list[Explained]:
+        """What in each input mattered for the answer, in order: its `row`, and its `heat` from -1 to 1.
+
+        The same as `plusx.explain` with this model.
+        """
+        # Here, since it brings torch along.
+        from plusx.api.explain import explain
+
+        return explain(self, inputs, method=method, layer=layer, label=label, nearest=nearest, out=out)
+
     def embed(self, inputs: One | Iterable[One]) -> np.ndarray:
         """What the model knows of each input just before its answer: `(count, width)`, float32.
 
@@ -136,6 +161,10 @@ class Model:
         tta: str = "none",
         beam: int | None = None,
         lm: str | Path | None = None,
+        report: str | Path | None = None,
+        corruptions: bool = False,
+        limit: int | None = None,
+        on_progress: Progress | None = None,
     ) -> dict[str, Any]:
         """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
         `split`; with test-time views, their name as `tta`.
@@ -147,14 +176,23 @@ class Model:
             cache: keep decoded pictures for the next time.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
             beam, lm: how transcripts are read, as for `predict`.
+            report: the page that is written about it; None: none.
+            corruptions: also score corrupted pictures (`plusx.evaluate.corrupt`): the task's main score by corruption
+                and severity as `corruptions`, over all as `corruption_mean`, that of the worst as `corruption_worst`.
+            limit: how many examples, evenly taken, are corrupted; None: a thousand.
+            on_progress: gets (corruption, how many are done, of how many) as each is done.
 
         Raises:
-            WrongUse: no such split or views, views of what is no picture, classes that the model does not know,
-                several labels where it names one, or a beam or language model without transcripts.
+            WrongUse: no such split or views, views or corruptions of what is no picture, classes that the model does
+                not know, several labels where it names one, or a beam or language model without transcripts.
             PlusxError: no example can be read, or no such language model.
         """
         decoder = find_decoder(beam, lm)
         engine = with_views(self.engine, self.archive, tta)
+        if corruptions:
+            check_corruptible(self.archive, limit)
+        elif limit is not None:
+            raise WrongUse(f"--limit {limit}: it is how many examples are corrupted; add --corruptions")
         manifest = self.archive.manifest
         spec = spec_from_json(manifest.preprocessing)
         task = task_from_json(manifest.task)
@@ -167,10 +205,15 @@ class Model:
         )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
-        scores = evaluate(self.archive, engine, prepared, decoder)
+        judged = judge(self.archive, engine, prepared, decoder)
+        asked = robustness(self.archive, engine, prepared, limit, on_progress) if corruptions else None
+        if report is not None:
+            subject = Subject(self.archive, engine, prepared, split, *judged, dataset.origin, robustness=asked)
+            write_report(subject).write(Path(report))
         reasons = [skipped._asdict() for skipped in prepared.skipped]
         viewed = {} if tta == "none" else {"tta": tta}
-        return {"split": split, **viewed, **scores, "skipped_because": reasons}
+        corrupted = {} if asked is None else asked.as_scores()
+        return {"split": split, **viewed, **judged.scores, **corrupted, "skipped_because": reasons}
 
 
 def _many(inputs: One | Iterable[One]) -> Iterator[Input]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -18,16 +18,18 @@ from plusx.api.budget import Deadline, resolve_in_time
 from plusx.api.examples import Parted, note_findings, prepare_together, read_examples, words
 from plusx.api.model import Model, load
 from plusx.api.plan import Plan, as_begun, make_plan
+from plusx.api.report import as_trained
 from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
 from plusx.archive import Archive
-from plusx.archive.card import Card
 from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
-from plusx.evaluate.scores import batches, evaluate
+from plusx.evaluate.scores import batches, judge
+from plusx.reporting.document import report
+from plusx.reporting.subject import Subject
 from plusx.tasks import task_for, task_from_json
 from plusx.training.busy import busy_note
 from plusx.training.distributed import World, joined
@@ -48,7 +50,7 @@ from plusx.training.watch import Both, Silent, Watcher
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave: its folder, its model file, how long it took to get there, and its scores.
+    """What a training gave: its folder, its model file, how long it took to get there, its scores, and its page.
 
     All of its processes get the same.
     """
@@ -58,11 +60,16 @@ class Trained:
     duration_s: float
     val: dict[str, Any]
     test: dict[str, Any] | None
+    report: Path | None = None
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON."""
         duration_s = round(self.duration_s, 3)
-        return {**asdict(self), "run": str(self.run), "model": str(self.model), "duration_s": duration_s}
+        paths = {name: None if path is None else str(path) for name, path in self._paths().items()}
+        return {**asdict(self), **paths, "duration_s": duration_s}
+
+    def _paths(self) -> dict[str, Path | None]:
+        return {"run": self.run, "model": self.model, "report": self.report}
 
     def load(self) -> Model:
         """The model, ready to answer."""
@@ -110,11 +117,10 @@ def train(
         recipe, prepared = _resolved(run, resume, plan, parted, given, began, watcher, world)
         _note_choices(recipe, given, plan, watcher)
         if world.leads and not resume:
-            note_findings(prepared, plan, watcher)
-            _begin(run, plan, recipe, parted, given)
+            _begin(run, plan, recipe, parted, given, note_findings(prepared, plan, watcher))
         job = Job(
             recipe=recipe,
-            task=task_for(parted.dataset.split("train")),
+            task=task_for(parted.dataset.split("train"), recipe.task),
             classes=parted.dataset.classes,
             train=prepared["train"],
             val=prepared["val"],
@@ -129,9 +135,9 @@ def train(
                 _list_skipped(prepared, run, watcher)
             with _tracked(job, trackers) as (job, scored):
                 state = fit(job)
-                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan.card)))
+                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan)))
                 scored(json.loads(result))
-    return Trained(run.path, run.model, **json.loads(result))
+    return Trained(run.path, run.model, **json.loads(result), report=run.report if plan.report else None)
 
 
 def _note_choices(recipe: Recipe, given: Given, plan: Plan, watcher: Watcher) -> None:
@@ -208,7 +214,8 @@ def _resolved(
         )
         prepared = prepare_together(parted, recipe, plan, watcher, world)
     if plan.find_lr and not resume:
-        recipe = _agreed(world, lambda: with_found_lr(recipe, task_for(train_samples), prepared["train"], world.device))
+        task = task_for(train_samples, recipe.task)
+        recipe = _agreed(world, lambda: with_found_lr(recipe, task, prepared["train"], world.device))
     return recipe, prepared
 
 
@@ -216,7 +223,7 @@ def _agreed(world: World, decide: Callable[[], Recipe]) -> Recipe:
     return Recipe.model_validate_json(world.told(lambda: decide().model_dump_json()))
 
 
-def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given) -> None:
+def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Given, cautions: Sequence[str]) -> None:
     run.claim()
     write_recipe(recipe, run.recipe)
     write_splits(parted.dataset, run.splits)
@@ -225,7 +232,7 @@ def _begin(run: RunFolder, plan: Plan, recipe: Recipe, parted: Parted, given: Gi
         kept["teacher"] = write_teacher(given.teacher, run.teacher)
     # Last, since a folder with it can be resumed.
     about = {"plan": plan.stored(), "data": parted.fingerprint, "command": sys.argv, "launch": launch()}
-    run.write_about({**about, **kept})
+    run.write_about({**about, "cautions": cautions, **kept})
 
 
 @contextmanager
@@ -250,19 +257,23 @@ def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Wat
 
 
 def _store(
-    job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float, card: Card | None
+    job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float, plan: Plan
 ) -> dict[str, Any]:
     """Writes the model file; gives the scores of what was written, and how long it took until then."""
     provenance = {
         "data": {"origin": parted.dataset.origin, "train": len(job.train), "val": len(job.val)},
         "metrics": job.run.read_metrics()[-1],
     }
-    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, card)
+    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, plan.card)
     archive = store_archive(_calibrated(built, job.val), job.run.model)
     duration_s = time.monotonic() - began
     engine = TorchEngine(archive)
-    scores = {split: evaluate(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
-    return {"duration_s": duration_s, "test": None, **scores}
+    judged = {split: judge(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
+    if plan.report:
+        split = list(judged)[-1]
+        about = Subject(archive, engine, prepared[split], split, *judged[split], parted.dataset.origin)
+        report(as_trained(about, job.run)).write(job.run.report)
+    return {"duration_s": duration_s, "test": None, **{split: own.scores for split, own in judged.items()}}
 
 
 def _calibrated(archive: Archive, val: Prepared) -> Archive:

@@ -11,6 +11,7 @@ from plusx.cli.output import Beam, Json, Lm, Threshold, Tta, print_json, say, sa
 from plusx.words import percent
 
 WORST_SHOWN = 10
+EVALUATED = "evaluated.html"
 SHARES = {
     "accuracy": "accuracy",
     "top5": "top-5",
@@ -51,6 +52,16 @@ def evaluate(
     threshold: Threshold = None,
     beam: Beam = None,
     lm: Lm = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page about it.", show_default="of a run's folder one beside its own")
+    ] = None,
+    corruptions: Annotated[
+        bool,
+        typer.Option("--corruptions", help="Also score pictures as noise, blur, weather, compression leave them."),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="How many examples are corrupted, evenly taken.", show_default="1000")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a model on labelled examples."""
@@ -61,7 +72,22 @@ def evaluate(
         loaded = loaded.at(threshold)
     card = loaded.archive.manifest.card
     say_card(card)
-    scores = loaded.evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta, beam=beam, lm=lm)
+    report = report or (model / EVALUATED if model.is_dir() else None)
+    scores = loaded.evaluate(
+        data,
+        split=split,
+        data_dir=data_dir,
+        cache=cache,
+        tta=tta,
+        beam=beam,
+        lm=lm,
+        report=report,
+        corruptions=corruptions,
+        limit=limit,
+        on_progress=lambda name, done, count: say(f"corrupted: {name}, {done} of {count}"),
+    )
+    if report is not None:
+        say(f"report: {report}")
     if json:
         print_json({**scores, **shown_card(card)})
         return
@@ -80,6 +106,8 @@ def evaluate(
         _show_classes([row for row in scores["per_class"] if row["count"]])
     if len(scores.get("per_target", ())) > 1:
         _show_targets(scores["per_target"])
+    if corruptions:
+        _show_corruptions(scores)
 
 
 def _show_classes(rows: list[dict[str, Any]]) -> None:
@@ -97,3 +125,16 @@ def _show_targets(rows: list[dict[str, Any]]) -> None:
     print(f"\n{'target':<24}" + "".join(f" {name:>10}" for name in names))
     for row in rows:
         print(f"{row['label']:<24}" + "".join(f" {row[name]:>10.4g}" for name in names))
+
+
+def _show_corruptions(scores: dict[str, Any]) -> None:
+    """A row a corruption, a column a severity."""
+    score, tables = scores["corruption_score"], scores["corruptions"]
+    words, form = (SHARES[score], percent) if score in SHARES else (NUMBERS[score], "{:.4g}".format)
+    print(f"\n{words} of {scores['corruption_count']:,} of {scores['count']:,} examples, corrupted; severities 1 to 5")
+    print(f"{'corruption':<18}" + "".join(f" {column:>9}" for column in next(iter(tables.values()))))
+    for name, row in tables.items():
+        print(f"{name:<18}" + "".join(f" {form(value):>9}" for value in row.values()))
+    print(f"{'clean':<18} {form(scores['corruption_clean']):>9}")
+    print(f"{'mean of all':<18} {form(scores['corruption_mean']):>9}")
+    print(f"{'worst':<18} {form(scores['corruption_worst']):>9} {scores['corruption_worst_name']}")

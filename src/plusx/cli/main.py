@@ -10,11 +10,13 @@ import typer
 from plusx.cli.audit import audit
 from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
+from plusx.cli.explain import explain
 from plusx.cli.info import info
 from plusx.cli.listen import listen
 from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
+from plusx.cli.report import report
 from plusx.cli.train import train
 from plusx.errors import PlusxError
 
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, embed, listen, audit, pack, models, info):
+for command in (audit, train, evaluate, report, predict, explain, embed, listen, pack, models, info):
     app.command()(command)
 
 

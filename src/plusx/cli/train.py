@@ -88,6 +88,7 @@ def train(
         float, typer.Option(help="The share held out for validation where there is no val split.")
     ] = 0.1,
     max_skipped: Annotated[str, typer.Option(help="The most unreadable examples to go on with.")] = "5%",
+    report: Annotated[bool, typer.Option(help="Write the run's page, report.html.")] = True,
     cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
     checkpoint_every: Annotated[
         float | None,
@@ -137,6 +138,7 @@ def train(
             intended_use=intended_use,
             limits=limits,
             contact=contact,
+            report=report,
             cache=cache,
             checkpoint_every_s=checkpoint_every,
         )
@@ -153,6 +155,8 @@ def _say_run(trained: Trained) -> None:
     if trained.test:
         say(f"test:  {task.verdict(trained.test)}")
     say(f"model: {trained.model}, after {trained.duration_s:.1f} s")
+    if trained.report is not None:
+        say(f"page:  {trained.report}")
 
 
 def _say_folds(done: CrossValidated) -> None:

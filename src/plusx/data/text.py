@@ -129,12 +129,13 @@ def _whole(text: bytes, length: int, cut: str) -> bytes:
     if len(text) <= length:
         return text
     if cut == "head":
-        return _head(text, length)
-    head = _head(text, length // 4)
+        return head_of(text, length)
+    head = head_of(text, length // 4)
     return head + _tail(text, length - len(head))
 
 
-def _head(text: bytes, length: int) -> bytes:
+def head_of(text: bytes, length: int) -> bytes:
+    """At most `length` bytes from its beginning, no character in parts; the text is longer."""
     while length > 0 and _inside(text[length]):
         length -= 1
     return text[:length]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from plusx.data.sources import Samples
 from plusx.errors import WrongUse
+from plusx.tasks.asked import Asked
 from plusx.words import percent
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AnswerType = Literal["text", "texts", "number", "numbers", "ranked", "shares", "boxes"]
 """What a part of an answer is; `ranked` is a list of labels with their probabilities, best first, `shares` is one with
@@ -36,14 +40,21 @@ class TaskBase(BaseModel):
     MEASURE: ClassVar[str] = "accuracy"
     """What a training counts by `hits`, as a share of its examples."""
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("accuracy",)
-    """The scores by which trainings are compared."""
+    """The scores by which trainings are compared, the main one first."""
+    FALLS: ClassVar[bool] = False
+    """Whether the main one is the better the lower it is."""
     OUTPUTS: ClassVar[str] = "classes"
     """What people call the names in a set's `classes`."""
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {}
     """Fields of a recipe that was chosen automatically, as the task needs them, and why."""
+    MOVED_ONLY: ClassVar[str] = ""
+    """Why a recipe that was chosen automatically moves pictures a little and changes no example otherwise; empty: it
+    changes them as it likes."""
     HEADS: ClassVar[tuple[str, ...]] = ()
     """The heads that its network may have, the usual one first, where `network_options` does not say which. Outputs are
     then `(batch, classes, *space)`, an answer for every place, and so are targets `(batch, *space)`."""
+    SETTABLE: ClassVar[tuple[str, ...]] = ()
+    """Its fields that a recipe may set, as `task.NAME`."""
     AT_ONCE: ClassVar[int] = 256
     """The most examples that are answered at once: outputs for every place take much memory."""
 
@@ -99,6 +110,24 @@ class TaskBase(BaseModel):
         """What a table of answers has beside each label, by column."""
         return {}
 
+    def asked(self, outputs: np.ndarray, classes: Sequence[str], label: str | None = None) -> list[Asked]:
+        """What of each example's answer is explained: that of `label`, or where none is named, what was answered.
+
+        Raises:
+            WrongUse: there is no such label, or none to choose.
+        """
+        raise NotImplementedError
+
+    def explained(self, outputs: Tensor, unchanged: Tensor, places: Tensor) -> Tensor:
+        """What is explained, a number for each example, `(batch,)`, with its gradient.
+
+        Args:
+            outputs: of examples that may have been changed.
+            unchanged: those of the examples as they are: they say which box, which pixels, which path it is about.
+            places: each example's `Asked.place`, `(batch,)`.
+        """
+        raise NotImplementedError
+
     def verdict(self, scores: Mapping[str, Any]) -> str:
         """What the scores come to, in a few words for a person."""
         return f"{percent(scores['accuracy'])} of {scores['count']:,} right"
@@ -106,6 +135,10 @@ class TaskBase(BaseModel):
     def words(self, answer: Mapping[str, Any]) -> str:
         """An answer in a few words for a person."""
         raise NotImplementedError
+
+    def truth(self, target: np.ndarray, classes: Sequence[str]) -> str:
+        """An example's target in a few words for a person."""
+        return str(classes[int(target)])
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
         """The scores of outputs for these targets."""

@@ -7,13 +7,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from pydantic import Field
 
 from plusx.data.box_rows import ABSENT, COLUMNS, Boxes
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError
 from plusx.tasks.anchors import retinanet_loss
+from plusx.tasks.asked import Asked, place_of
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.found import Found, found_in, share_found
 from plusx.tasks.precision import coco_scores
@@ -127,6 +128,32 @@ class Detect(TaskBase):
             for place, probability, box in zip(*found, strict=True)
         ]
         return {"label": "|".join(dict.fromkeys(one["label"] for one in boxes)), "boxes": boxes}
+
+    def truth(self, target: Float[np.ndarray, "longest 5"], classes: Sequence[str]) -> str:
+        """How many boxes of which classes."""
+        counts = np.bincount(target[target[:, 0] >= 0, 0].astype(int), minlength=len(classes))
+        named = ", ".join(f"{counts[place]} {classes[place]}" for place in np.flatnonzero(counts).tolist())
+        return named or "no boxes"
+
+    def asked(
+        self, outputs: Float[np.ndarray, "count outputs anchors"], classes: Sequence[str], label: str | None = None
+    ) -> list[Asked]:
+        """The label, or that of the likeliest box, and how probable its likeliest box is."""
+        likeliest = outputs[:, :-8].max(2)
+        places = likeliest.argmax(1) if label is None else np.full(len(outputs), place_of(label, classes))
+        odds = np.take_along_axis(likeliest, places[:, None], axis=1)[:, 0].astype(np.float64)
+        return [
+            Asked(place, classes[place], float(probability))
+            for place, probability in zip(map(int, places), 1 / (1 + np.exp(-odds)), strict=True)
+        ]
+
+    def explained(
+        self, outputs: Float[Tensor, "batch outputs anchors"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """The logit of the class's likeliest box."""
+        which = places[:, None, None]
+        boxes = unchanged.gather(1, which.expand(-1, 1, unchanged.shape[2])).argmax(2, keepdim=True)
+        return outputs.gather(1, which.expand(-1, 1, outputs.shape[2])).gather(2, boxes)[:, 0, 0]
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """How many boxes, and the likeliest of them.

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from pydantic import Field, FiniteFloat
 
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError
+from plusx.tasks.asked import Asked, place_of
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.words import numbers, percent
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Of a target's deviation; so that no width divides by zero.
 LEAST_WIDTH = 1e-6
-KEPT_AS_THEY_ARE = "what is moved, mirrored or cut may have another number; where it has not, --set augment= says so"
+KEPT_AS_THEY_ARE = "what is turned, mirrored, resized or cut may have another number"
 Outputs = Float[np.ndarray, "count outputs"]
 """Each target's value, then each one's width (before softplus), both in units of the training targets' deviation."""
 
@@ -66,9 +67,10 @@ class Regress(TaskBase):
     CALIBRATES: ClassVar[bool] = True
     MEASURE: ClassVar[str] = "skill"
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "coverage", "width")
+    FALLS: ClassVar[bool] = True
     OUTPUTS: ClassVar[str] = "targets"
+    MOVED_ONLY: ClassVar[str] = KEPT_AS_THEY_ARE
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {
-        "augment": ((), KEPT_AS_THEY_ARE),
         "stored_size": (None, KEPT_AS_THEY_ARE),
         "label_smoothing": (0.0, "numbers are no classes to spread a target over"),
     }
@@ -181,6 +183,22 @@ class Regress(TaskBase):
                 answer |= {"probability": self.coverage, "low": self._shown(low), "high": self._shown(high)}
             answers.append(answer)
         return answers
+
+    def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
+        """The numbers, with their names where there are several."""
+        return numbers(target.tolist(), classes)
+
+    def asked(self, outputs: Outputs, classes: Sequence[str], label: str | None = None) -> list[Asked]:
+        """The target of this name, or the first."""
+        place = 0 if label is None else place_of(label, classes)
+        return [Asked(place, classes[place], None)] * len(outputs)
+
+    def explained(
+        self, outputs: Float[Tensor, "batch outputs"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """Each one's value, in the target's own unit."""
+        mean, std = (outputs.new_tensor(one)[places] for one in (self.mean, self.std))
+        return mean + std * outputs.gather(1, places[:, None])[:, 0]
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The value, and its interval.

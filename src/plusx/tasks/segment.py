@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from plusx.tasks.asked import Asked, place_of
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.regions import MaskScores
 from plusx.tasks.softmax import averaged, softmax
@@ -118,6 +119,27 @@ class Segment(TaskBase):
         shares = [{"label": classes[place], "share": float(counts[place] / total)} for place in order[:top]]
         return {"label": "|".join(classes[place] for place in order), "shares": shares, "mask": None}
 
+    def truth(self, target: UInt8[np.ndarray, "height width"], classes: Sequence[str]) -> str:
+        """The largest classes with their shares."""
+        return self.words(self.answer(target, classes, SHOWN)) or "nothing asked"
+
+    def asked(
+        self, outputs: Float[np.ndarray, "count classes height width"], classes: Sequence[str], label: str | None = None
+    ) -> list[Asked]:
+        """The label, or the largest class; the first, mostly the background, only where it is alone. The probability is
+        the mean over the pixels that are answered so."""
+        place = None if label is None else place_of(label, classes)
+        masks, likely = outputs.argmax(1), softmax(outputs)
+        return [_asked(mask, own, classes, place) for mask, own in zip(masks, likely, strict=True)]
+
+    def explained(
+        self, outputs: Float[Tensor, "batch classes height width"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """The class's mean logit over the pixels that are answered so (Seg-Grad-CAM, arXiv 2002.11434, equation 2)."""
+        here = (unchanged.argmax(1) == places[:, None, None]).to(outputs.dtype)
+        own = outputs.gather(1, places[:, None, None, None].expand(-1, 1, *outputs.shape[2:]))[:, 0]
+        return (own * here).sum((1, 2)) / here.sum((1, 2)).clamp(min=1)
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The largest classes with their shares.
 
@@ -126,6 +148,11 @@ class Segment(TaskBase):
         """
         shown = ", ".join(f"{one['label']} {percent(one['share'])}" for one in answer["shares"][:SHOWN])
         return f"{shown} -> {answer['mask']}" if answer["mask"] else shown
+
+    def verdict(self, scores: Mapping[str, Any]) -> str:
+        """What the scores come to, in a few words for a person."""
+        right = percent(scores["pixel_accuracy"])
+        return f"mean IoU {percent(scores['mean_iou'])}, {right} of all pixels right on {scores['count']:,} pictures"
 
     def scores(
         self,
@@ -148,3 +175,12 @@ class Segment(TaskBase):
         for outputs, targets in batches:
             found.add(outputs, targets)
         return found.scores(classes)
+
+
+def _asked(mask: np.ndarray, likely: np.ndarray, classes: Sequence[str], place: int | None) -> Asked:
+    counts = np.bincount(mask.ravel(), minlength=len(classes))
+    if place is None:
+        place = 1 + int(counts[1:].argmax()) if counts[1:].any() else 0
+    if not counts[place]:
+        return Asked(place, classes[place], None, f"no pixel is answered as {classes[place]}; ask for another label")
+    return Asked(place, classes[place], float(likely[place][mask == place].mean()))

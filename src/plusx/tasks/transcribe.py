@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError, WrongUse
+from plusx.tasks.asked import Asked, no_choice
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.ctc import Read, ctc_losses, frames_needed, greedy
 from plusx.tasks.decoder import Decoder
@@ -49,6 +50,7 @@ class Transcribe(TaskBase):
     }
     CLASSES: ClassVar[bool] = False
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("wer", "cer", "accuracy")
+    FALLS: ClassVar[bool] = True
 
     _decoder: Decoder = PrivateAttr(default=Decoder())
     _duration_s: float | None = PrivateAttr(default=None)
@@ -128,6 +130,32 @@ class Transcribe(TaskBase):
             return []
         frame_s = 1.0 if self._duration_s is None else self._duration_s / outputs.shape[2]
         return [_answer(read, classes, frame_s) for read in self._decoder.read(log_softmax(outputs), classes)]
+
+    def truth(self, target: Int[np.ndarray, " longest"], classes: Sequence[str]) -> str:
+        """What was said."""
+        return _text(target[target >= 0].tolist(), classes)
+
+    def asked(
+        self, outputs: Float[np.ndarray, "count classes frames"], classes: Sequence[str], label: str | None = None
+    ) -> list[Asked]:
+        """The text that the likeliest path reads.
+
+        Raises:
+            WrongUse: a label was named.
+        """
+        no_choice(label, "a transcript")
+        every = greedy(log_softmax(outputs))
+        return [Asked(0, _text(read.labels, classes), float(np.exp(min(read.log_probability, 0.0)))) for read in every]
+
+    def explained(
+        self, outputs: Float[Tensor, "batch classes frames"], unchanged: Tensor, places: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """The logarithm of the likeliest path's probability, summed over its frames with a character; where it has
+        none, over all."""
+        path = unchanged.argmax(1)
+        said = path != outputs.shape[1] - 1
+        said = said | ~said.any(1, keepdim=True)
+        return (outputs.log_softmax(1).gather(1, path[:, None])[:, 0] * said).sum(1)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The text, and how probable it is.
