@@ -2,34 +2,44 @@
 
     python benchmarks/audit.py planted [--data-dir data/mnist] [--budget 60s] [--write]
     python benchmarks/audit.py scale [--counts 10000 100000 1000000] [--write]
+    python benchmarks/audit.py before [--write]
 
 `planted` writes MNIST as PNGs, with 1 % of each fault, and audits the folder. `scale` audits warped digits that are
-made as they are read, a process each; every hundredth is its neighbour moved by a pixel, to be found.
+made as they are read, a process each; every hundredth is its neighbour moved by a pixel, to be found. `before` times
+the short form that precedes every training, beside a training of MNIST.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from audit_plant import FAULTS, plant
 from mnist_arrays import Digits, mnist
+from plusx.data.audit.quick import quick_notes
+from plusx.data.cache import prepare_samples
+from plusx.data.image import ImageSpec
+from plusx.data.samples import read_dataset
 from results import setting, write_section
 
 PLANTED = "MNIST with planted faults: what the audit finds"
 SCALE = "The audit's time and memory by the number of examples"
+BEFORE = "The audit's short form before a training"
+ROUNDS = 5
 PLOT = Path(__file__).parents[1] / "docs" / "audit.png"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("planted", "scale"))
+    parser.add_argument("part", choices=("planted", "scale", "before"))
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="see fetch_mnist.py")
     parser.add_argument("--budget", default="60s", help="for the labels")
     parser.add_argument("--share", type=float, default=0.01, help="of each fault")
@@ -41,6 +51,8 @@ def main() -> None:
     if options.part == "planted":
         body = planted(options.data_dir, options.most, options.share, options.seed, options.budget)
         heading, more = PLANTED, f"--budget {options.budget} --seed {options.seed}"
+    elif options.part == "before":
+        body, heading, more = before(options.data_dir), BEFORE, ""
     else:
         rows = [scaled(options.data_dir, count) for count in options.counts]
         body, heading, more = scale_table(rows), SCALE, f"--counts {' '.join(map(str, options.counts))}"
@@ -49,7 +61,7 @@ def main() -> None:
             body += f"\n\n![The same as a plot](../docs/{PLOT.name})"
     print(f"\n{body}")
     if options.write:
-        write_section(heading, f"{body}\n\n`python benchmarks/audit.py {options.part} {more} --write`")
+        write_section(heading, f"{body}\n\n`python benchmarks/audit.py {f'{options.part} {more}'.strip()} --write`")
 
 
 def planted(data_dir: Path, most: int, share: float, seed: int, budget: str) -> str:
@@ -118,6 +130,33 @@ def scale_table(rows: list[Scaled]) -> str:
             f"| {row.imported_mib:.0f} | {grown} | {100 * row.found:.1f} | {row.others:,} |"
         )
     return "\n".join([*lines, "", f"Without labels; one thread. {setting()}."])
+
+
+def before(data_dir: Path) -> str:
+    """What the short form takes of a training's time."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "plusx", "train", "mnist", "--data-dir", str(data_dir), "--json"]
+        environment = os.environ | {"PLUSX_CACHE": f"{folder}/cache"}
+        trained = subprocess.run(
+            [*command, "--out", f"{folder}/run"], stdout=subprocess.PIPE, text=True, check=True, env=environment
+        )
+        training_s = json.loads(trained.stdout)["duration_s"]
+        spec = ImageSpec(height=28, width=28, channels=1)
+        dataset = read_dataset("mnist", data_dir=data_dir)
+        prepared = {
+            split: prepare_samples(dataset.split(split), spec, cache=Path(folder, "cache"))
+            for split in ("train", "test")
+        }
+        notes, times = quick_notes(prepared), list[float]()
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            quick_notes(prepared)
+            times.append(time.perf_counter() - began)
+    share = 100 * median(times) / training_s
+    return (
+        f"70,000 pictures: {median(times):.3f} s (median of {ROUNDS}), {len(notes)} notes. `plusx train mnist`: "
+        f"{training_s:.1f} s, of which that is {share:.2f} %. {setting()}."
+    )
 
 
 def draw(rows: list[Scaled]) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from examples import KINDS
 from PIL import Image
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits
-from sklearn.model_selection import cross_val_predict
-from sklearn.svm import SVC
+from sklearn.datasets import make_blobs
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.naive_bayes import GaussianNB
 
 import plusx
 from plusx.api.answered import Answered, answer_all, why_not
@@ -94,20 +93,19 @@ def test_wrong_labels_are_found_by_quick_trainings(digit_folder: Path, tmp_path:
 
 
 def test_wrong_labels_are_found_by_another_librarys_probabilities() -> None:
-    pixels, true = load_digits(return_X_y=True)
+    points, true = make_blobs(1800, n_features=5, centers=6, cluster_std=1.5, random_state=0)
     wrong = np.random.default_rng(0).choice(len(true), 18, replace=False)
-    labels = true.copy()
-    labels[wrong] = (labels[wrong] + 3) % 10
-    model = CalibratedClassifierCV(SVC(gamma=0.001), ensemble=False)
-    probabilities = cross_val_predict(model, pixels, labels, cv=3, method="predict_proba")
-    samples = Samples(ArraySource(pixels.astype(np.uint8).reshape(-1, 8, 8), "digits"), labels, tuple("0123456789"))
+    labels = true.astype(np.int64)
+    labels[wrong] = (labels[wrong] + 3) % 6
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    probabilities = np.asarray(cross_val_predict(GaussianNB(), points, labels, cv=folds, method="predict_proba"))
+    samples = Samples(ArraySource(np.zeros((1800, 1, 1), np.uint8), "made"), labels, tuple("abcdef"))
     examined = Examined([], samples, np.zeros(len(samples), np.int64))
     answered = Answered(np.arange(len(samples)), probabilities)
     found = told_wrong(one.finding for one in suspects(examined, answered))
-    names = {f"digits/{row}": f"perhaps {true[row]}" for row in wrong}
+    names = {f"made/{row}": f"perhaps {'abcdef'[true[row]]}" for row in wrong}
     assert len(found.items() & names.items()) >= 16
-    surest = list(found)[: len(names)]
-    assert len(set(surest) & set(names)) >= 14
+    assert len(set(found) - set(names)) <= 2
 
 
 def test_networks_that_know_less_than_the_labels_do_not_judge_them() -> None:

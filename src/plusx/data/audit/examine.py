@@ -108,9 +108,12 @@ def _near(sketch: Sketch, shown: Bool[np.ndarray, " count"], where: Whereabouts)
     if sketch.small is None:
         return
     rows = np.flatnonzero(shown)
-    triples = np.stack([sketch.content[rows], where.split[rows].astype(np.uint64), where.label[rows].astype(np.uint64)])
-    _, first = np.unique(triples, axis=1, return_index=True)
-    pairs = candidates(sketch.small, sketch.side, rows[first])
+    rows = rows[np.lexsort([where.label[rows], where.split[rows], sketch.content[rows]])]
+    new = np.ones(len(rows), bool)
+    for values in (sketch.content, where.split, where.label):
+        new[1:] &= values[rows[1:]] == values[rows[:-1]]
+    new[1:] = ~new[1:]
+    pairs = candidates(sketch.small, sketch.side, rows[new])
     apart = sketch.content[pairs.first] != sketch.content[pairs.second]
     found = near_copies(sketch.small, sketch.side, pairs.first[apart], pairs.second[apart])
     for row, other, likeness in zip(*(column.tolist() for column in found), strict=True):

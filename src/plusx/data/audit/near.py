@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8, UInt64
+from jaxtyping import Float32, Int64, UInt8, UInt32, UInt64
 
 from plusx.data.audit.scratch import Scratch, scratch
 
@@ -30,6 +30,7 @@ FAR_BITS = 64
 MOST_PER_EXAMPLE = 1.0
 """Candidates on the mean, beside `BLOCK`: in dense sets likeness is everywhere, and the nearest are compared."""
 BLOCK = 4096
+COMPARED = 1 << 16
 
 Codes = UInt64[np.ndarray, "count 4"]
 
@@ -141,35 +142,53 @@ def _as_bytes(signs: np.ndarray) -> UInt8[np.ndarray, "examples 8"]:
 def _closest(codes: Codes, tables: Sequence[Scratch]) -> UInt64[np.ndarray, " pairs"]:
     """Pairs `first << 32 | second` of neighbours in any table whose codes differ least, in order; memory grows as the
     examples do."""
-    most = int(MOST_PER_EXAMPLE * len(codes)) + BLOCK
-    pairs, bits, limit = np.empty(0, np.uint64), np.empty(0, np.uint8), FAR_BITS
+    closest = _Closest(int(MOST_PER_EXAMPLE * len(codes)) + BLOCK)
     for table in tables:
-        order = np.argsort(table.block(0, len(codes)).view(">u8")[:, 0], kind="stable")
-        ordered = codes[order]
-        for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
-            found, apart = _neighbours(order, ordered, step, limit)
-            pairs, where = np.unique(np.concatenate([pairs, found]), return_index=True)
-            bits = np.concatenate([bits, apart])[where]
-            if len(pairs) > most:
-                # Whole levels go, so that no order of the examples decides between equals.
-                within = np.cumsum(np.bincount(bits, minlength=limit + 1))
-                limit = max(0, int(np.searchsorted(within, most, side="right")) - 1)
-                pairs, bits = pairs[bits <= limit], bits[bits <= limit]
-    return pairs
+        order = np.argsort(table.block(0, len(codes)).view(">u8")[:, 0], kind="stable").astype(np.uint32)
+        for start in range(0, len(order), COMPARED):
+            # The last ones of a block are compared with the first of the next.
+            own = order[start : start + COMPARED + NEIGHBOURS]
+            _add_neighbours(closest, own, codes[own], min(COMPARED, len(order) - start))
+    closest.settle()
+    return closest.pairs
 
 
-def _neighbours(
-    order: Int64[np.ndarray, " count"], ordered: Codes, step: int, limit: int
-) -> tuple[UInt64[np.ndarray, " pairs"], UInt8[np.ndarray, " pairs"]]:
-    """(pairs, bits that differ) of those `step` places apart whose codes differ in at most `limit` bits."""
-    apart = np.zeros(len(order) - step, np.uint8)
-    near = np.zeros(len(order) - step, bool)
-    for start in range(0, len(apart), 1 << 16):
-        block = slice(start, min(start + (1 << 16), len(apart)))
-        differing = np.bitwise_count(ordered[block] ^ ordered[block.start + step : block.stop + step])
-        own = differing.sum(axis=1, dtype=np.int64)
-        near[block] = own <= limit
-        apart[block] = np.minimum(own, 255)
-    chosen = np.flatnonzero(near)
-    first, second = order[chosen].astype(np.uint64), order[chosen + step].astype(np.uint64)
-    return np.minimum(first, second) << np.uint64(32) | np.maximum(first, second), apart[chosen]
+def _add_neighbours(closest: _Closest, order: UInt32[np.ndarray, " block"], codes: Codes, count: int) -> None:
+    """Adds the pairs of each of the first `count` and those that follow it."""
+    for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+        most = min(count, len(order) - step)
+        apart = np.bitwise_count(codes[:most] ^ codes[step : step + most]).sum(axis=1, dtype=np.uint16)
+        near = np.flatnonzero(apart <= closest.limit)
+        first, second = order[near].astype(np.uint64), order[near + step].astype(np.uint64)
+        pairs = np.minimum(first, second) << np.uint64(32) | np.maximum(first, second)
+        closest.add(pairs, apart[near].astype(np.uint8))
+
+
+class _Closest:
+    """The pairs whose codes differ least, each once, about `most` of them."""
+
+    def __init__(self, most: int) -> None:
+        self.pairs = np.empty(0, np.uint64)
+        self.limit = FAR_BITS
+        self._bits = np.empty(0, np.uint8)
+        self._most = most
+        self._new: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting = 0
+
+    def add(self, pairs: UInt64[np.ndarray, " some"], bits: UInt8[np.ndarray, " some"]) -> None:
+        self._new.append((pairs, bits))
+        self._waiting += len(pairs)
+        if self._waiting > self._most:
+            self.settle()
+
+    def settle(self) -> None:
+        """Brings the new ones among the others, and drops the farthest of too many."""
+        pairs, where = np.unique(np.concatenate([self.pairs, *(own for own, _ in self._new)]), return_index=True)
+        bits = np.concatenate([self._bits, *(own for _, own in self._new)])[where]
+        self._new, self._waiting = [], 0
+        if len(pairs) > self._most:
+            # Whole levels go, so that no order of the examples decides between equals.
+            within = np.cumsum(np.bincount(bits, minlength=self.limit + 1))
+            self.limit = max(0, int(np.searchsorted(within, self._most, side="right")) - 1)
+            pairs, bits = pairs[bits <= self.limit], bits[bits <= self.limit]
+        self.pairs, self._bits = pairs, bits
