@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from plusx.data.files import atomic_write
 from plusx.errors import PlusxError
 from plusx.predict.dense import Segmented
 
+SOFTWARE = "plusx"
+"""What our pictures say of themselves, so that no other file is ever written over."""
 OVERLAY = 0.5
 """The share of the class's colour in an overlay."""
 
@@ -98,12 +101,25 @@ def write_picture(picture: Image.Image, path: Path) -> Path:
     """Writes a PNG, whole or not at all, in a folder that is made where there is none.
 
     Raises:
-        PlusxError: it cannot be written.
+        PlusxError: it cannot be written, or another program's file has its name, such as the picture that was asked
+            about.
     """
+    if path.exists() and not _ours(path):
+        raise PlusxError(f"{path}: this file is not plusx's and stays as it is; give another folder")
+    said = PngInfo()
+    said.add_text("Software", SOFTWARE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, "wb") as file:
-            picture.save(file, "png")
+            picture.save(file, "png", pnginfo=said)
     except OSError as error:
         raise PlusxError(f"{path}: cannot be written: {error.strerror}") from error
     return path
+
+
+def _ours(path: Path) -> bool:
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get("Software") == SOFTWARE
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
