@@ -79,6 +79,7 @@ def run_command(*arguments: str | Path) -> int:
 
 def test_the_command_writes_pictures_and_a_page(name: str, trained: Trained, tmp_path: Path, capsys) -> None:
     given, out = files(name, trained.run, tmp_path), tmp_path / "out"
+    method = "hirescam" if KINDS[name].task in ("segment", "detect") else "gradcam"
     assert run_command("explain", trained.run, *given, "--out", out, "--max-errors", "3", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["page"] == str(out / "explain.html")
@@ -86,7 +87,7 @@ def test_the_command_writes_pictures_and_a_page(name: str, trained: Trained, tmp
     assert [row["path"] for row in rows] == list(map(str, given))
     assert [row["error"] is None for row in rows] == [True, False, False, False, True]
     for row in rows:
-        assert row["method"] == "gradcam"
+        assert row["method"] == method
         if row["error"] is not None:
             assert "\n" not in row["error"]
             assert (row["label"], row["file"], row["place"]) == (None, None, None)
@@ -96,7 +97,7 @@ def test_the_command_writes_pictures_and_a_page(name: str, trained: Trained, tmp
         assert row["place"] is None or set(row["place"]) <= PLACES[KINDS[name].modality]
         assert set(row) >= {"label", "probability", "score"}
     html = (out / "explain.html").read_text(encoding="utf-8")
-    assert METHODS["gradcam"].proves_not.split(":")[0] in html
+    assert METHODS[method].proves_not.split(":")[0] in html
     assert all(row["error"] is None or row["error"].split(":")[0][:20] in html for row in rows)
     assert ("audio/wav" in html) == (KINDS[name].modality == "sound")
 
@@ -248,3 +249,13 @@ def test_texts_are_given_as_they_are(tmp_path: Path, monkeypatch, capsys) -> Non
     assert second["error"] == "the text is empty; leave it out"
     assert run_command("explain", run) == 2
     assert "explain: no inputs; give files" in capsys.readouterr().err
+
+
+def test_boxes_are_explained_by_the_finest_map_of_their_head(tmp_path: Path) -> None:
+    run = train("boxes", tmp_path).run
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
+    usual, named = plusx.explain(run, picture), plusx.explain(run, picture, method="hirescam", layer="stage2")
+    assert usual[0].row == named[0].row
+    assert usual[0].heat is not None
+    np.testing.assert_array_equal(usual[0].heat, named[0].heat)
+    assert plusx.explain(run, picture, method="gradcam")[0].row["method"] == "gradcam"

@@ -33,7 +33,7 @@ def explain(
     model: str | Path | Model,
     inputs: Iterable[Input | Path] | Input | Path,
     *,
-    method: str = "gradcam",
+    method: str = "auto",
     layer: str | None = None,
     label: str | None = None,
     nearest: str | Path | None = None,
@@ -48,7 +48,8 @@ def explain(
     Args:
         model: a `.plusx` file, a run folder, or a loaded model.
         inputs: as for `Model.predict`.
-        method: `gradcam`, `hirescam`, `integrated` or `occlusion` (`plusx.understand.methods`).
+        method: `gradcam`, `hirescam`, `integrated` or `occlusion` (`plusx.understand.methods`); `auto` is the first,
+            and for boxes and masks the second, of the finest map that their head is given.
         layer: the map that the first two look at: `stem`, `stage1`, ...; None: the last stage's.
         label: the label that is explained; None: what was answered.
         nearest: a set (as for `train`), whose examples that are most alike are listed in each row as `nearest`.

@@ -97,7 +97,7 @@ class Model:
         self,
         inputs: One | Iterable[One],
         *,
-        method: str = "gradcam",
+        method: str = "auto",
         layer: str | None = None,
         label: str | None = None,
         nearest: str | Path | None = None,

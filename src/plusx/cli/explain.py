@@ -20,7 +20,9 @@ def explain(
         list[str] | None, typer.Argument(help="Examples, folders, globs, or - for a list of paths on stdin.")
     ] = None,
     text: Text = None,
-    method: Annotated[str, typer.Option(help="gradcam, hirescam, integrated or occlusion.")] = "gradcam",
+    method: Annotated[
+        str, typer.Option(help="gradcam, hirescam, integrated or occlusion; auto: the first, for boxes the second.")
+    ] = "auto",
     label: Annotated[str | None, typer.Option(help="Explain this label rather than the one that is answered.")] = None,
     layer: Annotated[
         str | None, typer.Option(help="The map that gradcam and hirescam look at: stem, stage1, ...")

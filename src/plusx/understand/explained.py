@@ -19,8 +19,8 @@ from plusx.tasks.asked import Asked
 from plusx.tasks.detect import Detect
 from plusx.tasks.found import decoded
 from plusx.tasks.segment import Segment
-from plusx.understand.gradcam import find_layer
-from plusx.understand.methods import Heat, find_method, normalised
+from plusx.understand.gradcam import find_layer, finest_layer
+from plusx.understand.methods import Heat, find_method, normalised, usual_method
 from plusx.understand.opened import opened
 from plusx.understand.origin import Seen, WithOrigin
 
@@ -55,7 +55,8 @@ class Explainer:
 
     Args:
         archive: the model.
-        method: a name in `METHODS`.
+        method: a name in `METHODS`; or `auto`: Grad-CAM, and for answers about a part of a picture HiResCAM of the
+            finest map that the head is given.
         layer: a name of `ResNet.features`, for methods that look at a map; None: the last stage.
         label: the label that is explained; None: what was answered.
 
@@ -66,12 +67,16 @@ class Explainer:
     def __init__(
         self, archive: Archive, method: str = "gradcam", layer: str | None = None, label: str | None = None
     ) -> None:
-        self.name, self.method, self.layer, self.label = method, find_method(method, layer), layer, label
-        self.archive = archive
+        self.archive, self.label = archive, label
         self.spec = spec_from_json(archive.manifest.preprocessing)
         self.task = task_from_json(archive.manifest.task)
         self.origin = WithOrigin(self.spec)
         self._network = opened(archive)
+        self.name = usual_method(self.task.name) if method == "auto" else method
+        self.method = find_method(self.name, layer)
+        if method == "auto" and self.name == "hirescam":
+            layer = layer or finest_layer(self._network.after)
+        self.layer = layer
         # What is wrong with a name is said before any input is read.
         self.shown_layer = find_layer(self._network.after, layer)
         self.task.asked(archive.golden.outputs, archive.manifest.classes, label)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plusx.errors import WrongUse, nearest
+from plusx.model.boxes import RetinaNet
+from plusx.model.dense import UNet
 from plusx.model.resnet import ResNet
 
 Score = Callable[[Tensor], Tensor]
@@ -75,6 +77,17 @@ def find_layer(network: ResNet, layer: str | None) -> str:
     if layer is not None and layer not in names:
         raise WrongUse(f"--layer {layer}: no such layer{nearest(layer, names)}; there are {', '.join(names)}")
     return layer or names[-1]
+
+
+def finest_layer(network: ResNet) -> str:
+    """The finest stage whose map the head is given: the last one's, but for heads that see every stage.
+
+    >>> finest_layer(ResNet([1, 1, 1, 1], 4, head="retinanet")), finest_layer(ResNet([1, 1], 4))
+    ('stage2', 'stage2')
+    """
+    if isinstance(network.head, RetinaNet):
+        return network.head.used[0]
+    return "stage1" if isinstance(network.head, UNet) else layers_of(network)[-1]
 
 
 def maps_and_gradients(

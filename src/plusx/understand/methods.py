@@ -123,6 +123,19 @@ METHODS: dict[str, Method] = {
 }
 
 
+LOCAL = ("segment", "detect")
+"""Tasks whose answers are about a part of a picture: a gradient's mean over all places says little of them."""
+
+
+def usual_method(task: str) -> str:
+    """The method that suits a task's answers.
+
+    >>> usual_method("classify"), usual_method("detect")
+    ('gradcam', 'hirescam')
+    """
+    return "hirescam" if task in LOCAL else "gradcam"
+
+
 def find_method(name: str, layer: str | None) -> Method:
     """The method of this name.
 
