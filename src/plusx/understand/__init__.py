@@ -1,0 +1,1 @@
+"""Why residual networks work, and what a network looks at."""

@@ -1,0 +1,32 @@
+"""What the studies' drawings share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from plusx.understand.studies.spread import Row, means
+
+COLOURS = ("#2f6fde", "#c85014", "#1f8a5b", "#8a4fc7", "#a0790a", "#c2337a", "#4a7f8c", "#6b6b6b")
+
+
+def line(axes: Any, rows: Sequence[Row], value: str, over: str, *, label: str, colour: str, style: str = "-", **where):
+    """The mean of `value` over the seeds at each `over`, with a band of one standard deviation."""
+    places, middle, deviation = means(rows, value, over, **where)
+    axes.plot(places, middle, style, marker="o", markersize=3.5, color=colour, label=label)
+    low, high = np.array(middle) - deviation, np.array(middle) + deviation
+    axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def mean_list(rows: Sequence[Row], value: str, **where: Any) -> np.ndarray:
+    """The mean over the seeds of a column of lists; empty where no row fits."""
+    lists = [row[value] for row in rows if all(row[name] == wanted for name, wanted in where.items())]
+    shortest = min(map(len, lists), default=0)
+    return np.array([one[:shortest] for one in lists], float).mean(axis=0) if lists else np.array([])
+
+
+def in_percent(axes: Any) -> None:
+    """Shares on the y axis in percent."""
+    axes.yaxis.set_major_formatter(lambda value, place: f"{100 * value:g} %")
