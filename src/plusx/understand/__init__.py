@@ -1,1 +1,1 @@
-"""Why residual networks work, and what a network looks at."""
+"""Why a network answers as it does, and what residual networks do."""
