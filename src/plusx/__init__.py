@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
+    from plusx.api.study import study
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
     from plusx.estimator import ResNetClassifier
@@ -29,6 +30,7 @@ _HOMES = {
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "study": "plusx.api.study",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -50,6 +52,7 @@ __all__ = [
     "cross_validate",
     "load",
     "pack",
+    "study",
     "train",
 ]
 

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import Field, PositiveInt
 
 from plusx.model.cost import cost
+from plusx.page.figures import COLOURS
 from plusx.understand.studies.pictures import Pictures
-from plusx.understand.studies.plots import COLOURS, in_percent, line
+from plusx.understand.studies.plots import in_percent, line
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import RESIDUAL, errors, fit_net, layers_of

@@ -77,5 +77,4 @@ def gradient_norms(network: nn.Module, batch: Batch) -> Norms:
 
 def _length(gradient: Tensor | None) -> float:
     assert gradient is not None
-    # Four digits: more would make the figures' file large and say nothing.
-    return float(f"{torch.linalg.vector_norm(gradient.double()).item():.4g}")
+    return torch.linalg.vector_norm(gradient.double()).item()

@@ -10,9 +10,10 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from plusx.data.loader import Batch, in_order
 from plusx.model.resnet import ResNet
+from plusx.page.figures import COLOURS
 from plusx.understand.studies.gradient_norms import CASES, Case, Norms, gradient_norms, start_with_unit_gain
 from plusx.understand.studies.pictures import Pictures
-from plusx.understand.studies.plots import COLOURS, mean_list
+from plusx.understand.studies.plots import mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, judge, percents, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import errors, first_state, fit_net, layers_of
@@ -57,7 +58,7 @@ def _trained(settings: Gradients, pictures: Pictures, batch: Batch, name: str, s
     rows: list[Row] = []
     bare = case.options.get("norm") == "none"
     own = settings.model_copy(update={"lr": settings.lr_without_norm}) if bare else settings
-    every = max(1, math.ceil(settings.epochs / 8))
+    every = max(1, math.ceil(settings.epochs / 3))
 
     def look(epoch: int, network: Any) -> None:
         if epoch % every == 0:
@@ -114,7 +115,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
             limit,
         ),
         compare(
-            "Degradation stays nevertheless: with batch normalisation the plain network's training error is the higher.",
+            "Degradation stays: with batch normalisation the plain network's training error is the higher one.",
             at_end("plain, norm"),
             at_end("residual, norm"),
             percents,
@@ -161,9 +162,9 @@ def answer(rows: Sequence[Row]) -> list[str]:
     lines = [told + "."]
     if all(finding.status == "shown" for _, finding in parts):
         lines.append(
-            "So vanishing gradients are not what shortcuts were needed for in the paper's networks, which all have batch "
-            "normalisation: He et al. say the same in section 4.1. What shortcuts mend there is degradation, that is, "
-            "how hard the loss is to minimise."
+            "So vanishing gradients are not what shortcuts were needed for in the paper's networks, which all have "
+            "batch normalisation: He et al. say the same in section 4.1. What shortcuts mend there is degradation, "
+            "that is, how hard the loss is to minimise."
         )
     return lines
 
@@ -238,9 +239,10 @@ GRADIENTS = Study(
     name="gradients",
     question="How does the shortcut solve vanishing gradients?",
     source="He et al., arXiv 1512.03385, section 4.1; He et al., arXiv 1603.05027, section 2",
-    claim="Plain networks with batch normalisation have gradients of healthy length, and still degrade; the first paper "
-    "argues that vanishing gradients are unlikely to be the cause. The second shows that identity shortcuts with nothing "
-    "after the addition (pre-activation, v2) carry a gradient straight to any block, so that it does not vanish.",
+    claim="Plain networks with batch normalisation have gradients of healthy length, and still degrade; the first "
+    "paper argues that vanishing gradients are unlikely to be the cause. The second shows that identity shortcuts with "
+    "nothing after the addition (pre-activation, v2) carry a gradient straight to any block, so that it does not "
+    "vanish.",
     settings=Gradients(),
     quick=Gradients(blocks=(1, 3, 9), trained_blocks=9, epochs=6, side=14, train=1500, test=1500),
     run=run,
@@ -256,7 +258,7 @@ GRADIENTS = Study(
         Panel("Gradient of each 3x3 layer's weights, dotted before training and in full after it.", _by_layer),
     ),
     limits="'bare' networks have no normalisation and a tenth of the learning rate. 'unit gain' are first weights of "
-    "Glorot and Bengio (2010), the others He et al.'s (arXiv 1502.01852), which take account of ReLU. Neither paper has "
-    "such a table; the networks without normalisation are ours, to show what shortcuts mend where nothing else does.",
+    "Glorot and Bengio (2010), the others He et al.'s (arXiv 1502.01852), which take account of ReLU. Neither paper "
+    "has such a table: networks without normalisation show what shortcuts mend where nothing else does.",
     answer=answer,
 )

@@ -12,8 +12,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from plusx.data.cache import Prepared
+from plusx.page.figures import COLOURS
 from plusx.understand.studies.pictures import Pictures
-from plusx.understand.studies.plots import COLOURS
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import PLAIN, RESIDUAL, fit_net, layers_of, loss
@@ -175,8 +175,9 @@ def _contours(axes: Any, rows: Sequence[Row], kind: str) -> None:
     # The same levels in both drawings, by factors, since the surfaces' heights differ by orders of magnitude.
     every = np.concatenate([np.ravel(one["losses"]) for one in rows if one["seed"] == row["seed"]])
     levels = np.geomspace(max(1e-3, every.min()), max(2e-3, every.max()), 14)
-    drawn = axes.contour(row["steps"], row["steps"], np.maximum(row["losses"], levels[0]), levels, cmap="viridis")
-    axes.clabel(drawn, fontsize=7, fmt="%.2g")
+    heights = np.clip(row["losses"], levels[0], levels[-1])
+    filled = axes.contourf(row["steps"], row["steps"], heights, levels, cmap="viridis", norm="log")
+    axes.figure.colorbar(filled, ax=axes, label="loss", format="%.2g", shrink=0.8)
     axes.plot(0, 0, "+", color=COLOURS[1], markersize=9)
     axes.set(
         title=f"{kind}-{row['layers']}",
@@ -224,5 +225,5 @@ LANDSCAPE = Study(
         Panel("The loss along the first direction, a line for each seed.", _cuts),
     ),
     limits="The paper has networks of 20, 56 and 110 layers on CIFAR-10 and grids of 51 x 51 and more. Two random "
-    "directions of hundreds of thousands see little of a surface; a plane without bends is no proof that there are none.",
+    "directions of tens of thousands see little of a surface; a plane without bends proves nothing of the others.",
 )

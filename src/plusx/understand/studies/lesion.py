@@ -12,9 +12,10 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from plusx.model.resnet import ResNet
+from plusx.page.figures import COLOURS
 from plusx.residual import Residual
 from plusx.understand.studies.pictures import Pictures
-from plusx.understand.studies.plots import COLOURS, in_percent, mean_list
+from plusx.understand.studies.plots import in_percent, mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import PLAIN, RESIDUAL, error, fit_net, layers_of
@@ -86,9 +87,10 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def run(settings: Lesion, pictures: Pictures, note: Note) -> list[Row]:
-    """A row a network: `kind`, `layers`, `seed`, the test errors `whole`, `deleted` (by block) and `swapped` (by pair).
+    """A row a network: `kind`, `layers`, `seed` and test errors.
 
-    `guessing` is the error of a guess; `typical_deleted` and `typical_swapped` are medians. Blocks are `blocks`, pairs have their distance in `apart`.
+    They are `whole`, `deleted` (for each of `blocks`) and `swapped` (for each pair, `apart` from one another); their
+    medians are `typical_deleted` and `typical_swapped`; `guessing` is the error of a guess.
     """
     rows: list[Row] = []
     for seed in settings.seeds:
@@ -213,9 +215,9 @@ LESION = Study(
     name="lesion",
     question="What happens when single blocks of a trained network are deleted or swapped?",
     source="Veit et al., arXiv 1605.06431, sections 4.1 and 4.3",
-    claim="Deleting any single block of a residual network hardly changes its error, but where a stage begins; deleting "
-    "a layer of a plain network (VGG) brings it to the error of guessing. Swapped blocks harm a residual network "
-    "little. So it behaves like an ensemble of many paths, of which a lesion cuts some.",
+    claim="Deleting any single block of a residual network hardly changes its error, but where a stage begins; "
+    "deleting a layer of a plain network (VGG) brings it to the error of guessing. Swapped blocks harm a residual "
+    "network little. So it behaves like an ensemble of many paths, of which a lesion cuts some.",
     settings=Lesion(),
     quick=Lesion(blocks=5, epochs=15, side=14, train=1500, test=1500),
     run=run,

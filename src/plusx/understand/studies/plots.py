@@ -9,10 +9,18 @@ import numpy as np
 
 from plusx.understand.studies.spread import Row, means
 
-COLOURS = ("#2f6fde", "#c85014", "#1f8a5b", "#8a4fc7", "#a0790a", "#c2337a", "#4a7f8c", "#6b6b6b")
 
-
-def line(axes: Any, rows: Sequence[Row], value: str, over: str, *, label: str, colour: str, style: str = "-", **where):
+def line(
+    axes: Any,
+    rows: Sequence[Row],
+    value: str,
+    over: str,
+    *,
+    label: str,
+    colour: str,
+    style: str = "-",
+    **where: Any,
+) -> None:
     """The mean of `value` over the seeds at each `over`, with a band of one standard deviation."""
     places, middle, deviation = means(rows, value, over, **where)
     axes.plot(places, middle, style, marker="o", markersize=3.5, color=colour, label=label)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from plusx.data.cache import Prepared
 from plusx.data.loader import in_order
 from plusx.model.resnet import ResNet
+from plusx.page.figures import COLOURS
 from plusx.understand.studies.pictures import Pictures
-from plusx.understand.studies.plots import COLOURS, mean_list
+from plusx.understand.studies.plots import mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import PLAIN, RESIDUAL, fit_net, layers_of
@@ -129,8 +130,9 @@ RESPONSES = Study(
     name="responses",
     question="How strong are the layers' responses, with and without shortcuts?",
     source="He et al., arXiv 1512.03385, figure 7",
-    claim="Responses of residual networks are generally smaller than those of plain ones, as if branches were nearer to "
-    "zero than layers without shortcuts; and the deeper the residual network, the less a single layer changes its signal.",
+    claim="Responses of residual networks are generally smaller than those of plain ones, as if branches were nearer "
+    "to zero than layers without shortcuts; and the deeper the residual network, the less a single layer changes its "
+    "signal.",
     settings=Responses(),
     quick=Responses(blocks=(1, 3, 9), epochs=12, side=14, train=1500, test=1500),
     run=run,
