@@ -27,14 +27,14 @@ class Case:
 V2 = {"block": "preact_basic"}
 BARE = {"norm": "none"}
 CASES: dict[str, Case] = {
-    "plain, norm": Case(PLAIN),
-    "residual, norm": Case(RESIDUAL),
-    "residual v2, norm": Case(RESIDUAL | V2),
-    "plain, bare": Case(PLAIN | BARE),
-    "residual, bare": Case(RESIDUAL | BARE),
-    "plain, bare, unit gain": Case(PLAIN | BARE, unit_gain=True),
-    "residual, bare, unit gain": Case(RESIDUAL | BARE, unit_gain=True),
-    "residual v2, bare, unit gain": Case(RESIDUAL | BARE | V2, unit_gain=True),
+    "plain, batch norm": Case(PLAIN),
+    "residual, batch norm": Case(RESIDUAL),
+    "residual v2, batch norm": Case(RESIDUAL | V2),
+    "plain, no norm": Case(PLAIN | BARE),
+    "residual, no norm": Case(RESIDUAL | BARE),
+    "plain, no norm, unit gain": Case(PLAIN | BARE, unit_gain=True),
+    "residual, no norm, unit gain": Case(RESIDUAL | BARE, unit_gain=True),
+    "residual v2, no norm, unit gain": Case(RESIDUAL | BARE | V2, unit_gain=True),
 }
 
 

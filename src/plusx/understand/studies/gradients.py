@@ -18,6 +18,8 @@ from plusx.understand.studies.spread import Finding, Row, by_seed, compare, judg
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import errors, first_state, fit_net, layers_of
 
+TREATMENTS = dict(zip(("batch norm", "no norm", "no norm, unit gain"), COLOURS, strict=False))
+STROKES = {"plain": "--", "residual": "-", "residual v2": ":"}
 VANISHED = 1e-3
 """A gradient vanishes on its way where less than this share of it arrives at the first block."""
 
@@ -106,24 +108,24 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
             "With neither normalisation nor a start that takes account of ReLU, a plain network's gradient vanishes on "
             f"its way to the first block (less than {VANISHED:g} of it arrives).",
             limit,
-            arrives("plain, bare, unit gain"),
+            arrives("plain, no norm, unit gain"),
         ),
-        _factors("There, shortcuts let it arrive.", arrives("residual, bare, unit gain"), limit),
+        _factors("There, shortcuts let it arrive.", arrives("residual, no norm, unit gain"), limit),
         _factors(
             "With batch normalisation the plain network's gradient does not vanish: no shortcut is needed for it.",
-            arrives("plain, norm"),
+            arrives("plain, batch norm"),
             limit,
         ),
         compare(
             "Degradation stays: with batch normalisation the plain network's training error is the higher one.",
-            at_end("plain, norm"),
-            at_end("residual, norm"),
+            at_end("plain, batch norm"),
+            at_end("residual, batch norm"),
             percents,
         ),
         _factors(
             "With batch normalisation the gradient's length changes less on its way through pre-activation blocks (v2) "
             "than through v1's.",
-            *(_changes(arrives(case)) for case in ("residual, norm", "residual v2, norm")),
+            *(_changes(arrives(case)) for case in ("residual, batch norm", "residual v2, batch norm")),
         ),
     ]
 
@@ -193,12 +195,18 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     return [*columns, "seeds that diverged"], lines
 
 
+def _look(case: str) -> dict[str, str]:
+    """A colour a treatment, a stroke a kind of network."""
+    kind, treatment = case.split(", ", 1)
+    return {"color": TREATMENTS[treatment], "linestyle": STROKES[kind]}
+
+
 def _by_block(axes: Any, rows: Sequence[Row]) -> None:
     start = [row for row in rows if row["moment"] == "start"]
     deep = max(row["layers"] for row in start)
-    for case, colour in zip(CASES, COLOURS, strict=True):
+    for case in CASES:
         norms = mean_list(start, "maps", case=case, layers=deep)
-        axes.plot(range(1, len(norms) + 1), norms, color=colour, label=case)
+        axes.plot(range(1, len(norms) + 1), norms, label=case, **_look(case))
     axes.set(xlabel="block", ylabel="gradient at its output", yscale="log")
     axes.legend(fontsize=7)
 
@@ -213,15 +221,18 @@ def _by_depth(axes: Any, rows: Sequence[Row]) -> None:
 def _by_epoch(axes: Any, rows: Sequence[Row]) -> None:
     _ratios(axes, [row for row in rows if row["moment"] == "training"], "epoch")
     axes.set(xlabel="epoch", ylabel="share that arrives at the first block")
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _ratios(axes: Any, rows: Sequence[Row], over: str) -> None:
     """Geometric means over the seeds, since the shares differ by factors."""
-    for case, colour in zip(CASES, COLOURS, strict=True):
+    for case in CASES:
         own = [row for row in rows if row["case"] == case and row["arrives"]]
         places = unique(own, over)
         logs = [[math.log(row["arrives"]) for row in own if row[over] == place] for place in places]
-        axes.plot(places, [math.exp(sum(log) / len(log)) for log in logs], "o-", markersize=3, color=colour, label=case)
+        axes.plot(
+            places, [math.exp(sum(log) / len(log)) for log in logs], marker="o", markersize=3, label=case, **_look(case)
+        )
     axes.set(yscale="log")
 
 
@@ -257,7 +268,7 @@ GRADIENTS = Study(
         Panel("The same during training.", _by_epoch),
         Panel("Gradient of each 3x3 layer's weights, dotted before training and in full after it.", _by_layer),
     ),
-    limits="'bare' networks have no normalisation and a tenth of the learning rate. 'unit gain' are first weights of "
+    limits="Networks without normalisation have a tenth of the learning rate. 'Unit gain' are first weights of "
     "Glorot and Bengio (2010), the others He et al.'s (arXiv 1502.01852), which take account of ReLU. Neither paper "
     "has such a table: networks without normalisation show what shortcuts mend where nothing else does.",
     answer=answer,

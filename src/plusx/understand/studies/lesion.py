@@ -203,7 +203,7 @@ def _swapped(axes: Any, rows: Sequence[Row]) -> None:
         changed = [value for row in own for value in row["swapped"]]
         axes.plot(places, changed, "o", markersize=3.5, alpha=0.4, markeredgewidth=0, color=colour, label=kind)
     axes.set(
-        xlabel="blocks between the two places",
+        xlabel="how many blocks apart the two stand",
         ylabel="test error",
         xticks=unique([{"a": a} for a in rows[0]["apart"]], "a"),
     )

@@ -113,7 +113,7 @@ def as_png(outcome: Outcome) -> bytes:
     from matplotlib.figure import Figure as Drawing
 
     panels = outcome.study.panels
-    across = min(2, len(panels))
+    across = 2 if len(panels) in (2, 4) else min(3, len(panels))
     down = -(-len(panels) // across)
     figure = Drawing(figsize=(5.4 * across, 3.8 * down), layout="constrained")
     FigureCanvasAgg(figure)
