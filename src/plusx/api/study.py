@@ -53,9 +53,11 @@ def study(
     folder = None if out is None else _made(Path(out))
     rows = chosen.run(settings, pictures, watcher.note)
     counts = len(pictures.train), len(pictures.test)
-    outcome = Outcome(chosen, settings, str(data), counts, pictures.spec.shape, rows, time.monotonic() - began)
+    command = _command(name, data, data_dir, quick, seeds, changes or {})
+    duration_s = time.monotonic() - began
+    outcome = Outcome(chosen, settings, str(data), counts, pictures.spec.shape, rows, duration_s, command)
     if folder is not None:
-        write(outcome, folder, _command(name, data, data_dir, quick, seeds, changes or {}))
+        write(outcome, folder)
     return outcome
 
 

@@ -34,6 +34,7 @@ class Outcome:
         data: what the pictures are called; `counts` how many trained and tested, `shape` (channels, height, width).
         rows: its plain numbers.
         duration_s: how long it took.
+        command: what does it again.
     """
 
     study: Study[Any]
@@ -43,6 +44,7 @@ class Outcome:
     shape: tuple[int, int, int]
     rows: list[Row]
     duration_s: float
+    command: str
 
     @property
     def findings(self) -> list[Finding]:
@@ -54,6 +56,7 @@ class Outcome:
         return {
             "study": self.study.name,
             "source": self.study.source,
+            "command": self.command,
             "data": self.data,
             "train": self.counts[0],
             "test": self.counts[1],
@@ -65,7 +68,7 @@ class Outcome:
         }
 
 
-def write(outcome: Outcome, folder: Path, command: str) -> None:
+def write(outcome: Outcome, folder: Path) -> None:
     """Writes study.json, study.png and study.html into the folder.
 
     Raises:
@@ -74,7 +77,7 @@ def write(outcome: Outcome, folder: Path, command: str) -> None:
     with atomic_write(folder / "study.json") as file:
         file.write(as_json(outcome.summary()))
     (folder / "study.png").write_bytes(as_png(outcome))
-    page(outcome, command).write(folder / "study.html")
+    page(outcome).write(folder / "study.html")
 
 
 def rounded(value: Any) -> Any:
@@ -130,7 +133,7 @@ def as_png(outcome: Outcome) -> bytes:
     return file.getvalue()
 
 
-def page(outcome: Outcome, command: str) -> Page:
+def page(outcome: Outcome) -> Page:
     """What the paper claimed, what this run showed, and where they differ."""
     study = outcome.study
     counts = {status: sum(finding.status == status for finding in outcome.findings) for status in VERDICTS}
@@ -143,7 +146,7 @@ def page(outcome: Outcome, command: str) -> Page:
             Section("What this run showed", _shown(outcome)),
             Section("The figures", [*_drawings(outcome), _table(outcome)]),
             Section("Where they differ", _differences(outcome)),
-            Section("How it was run", _how(outcome, command)),
+            Section("How it was run", _how(outcome)),
         ],
     )
 
@@ -182,7 +185,7 @@ def _differences(outcome: Outcome) -> list[Block]:
     return [*words, Paragraph(outcome.study.limits)]
 
 
-def _how(outcome: Outcome, command: str) -> list[Block]:
+def _how(outcome: Outcome) -> list[Block]:
     channels, height, width = outcome.shape
     size = f"{height}x{width}, {'grey' if channels == 1 else 'colour'}"
     described: list[tuple[str, str]] = [
@@ -192,7 +195,7 @@ def _how(outcome: Outcome, command: str) -> list[Block]:
         *((name, _in_words(value)) for name, value in outcome.settings.model_dump(mode="json").items()),
     ]
     return [
-        Code(command),
+        Code(outcome.command),
         Paragraph(
             "Networks are of the CIFAR form (arXiv 1512.03385, section 4.2), trained by the recipe paper2015 with the "
             "settings below: SGD with momentum 0.9 and weight decay 0.0001. The rate rises from a tenth during the "
