@@ -131,8 +131,8 @@ def _run(path: Path, figures: dict[str, Any], answer: Any) -> str:
 def section() -> str:
     """The section of RESULTS.md: each kept run's time and verdicts."""
     lines = [
-        "`python benchmarks/studies.py [--data mnist --data-dir FOLDER] [--quick] --write`; one thread of one core. The "
-        "figures are in docs/studies/.\n",
+        "`python benchmarks/studies.py [--data mnist --data-dir FOLDER] [--quick] --write`; one thread of one core. "
+        "The figures are in docs/studies/.\n",
         "| study | data | form | seconds | " + " | ".join(VERDICTS) + " | measured |",
         "|---|---|---|---|" + "---|" * len(VERDICTS) + "---|",
     ]

@@ -31,7 +31,7 @@ def study(
     with watching() as watcher:
         outcome = run_study(name, data=data, data_dir=data_dir, quick=quick, seeds=seeds, out=folder, watcher=watcher)
     for finding in outcome.findings:
-        say(f"{VERDICTS[finding.status]}: {finding.claim} {finding.numbers}")
+        say(f"{VERDICTS[finding.status]}: {finding.claim} Measured: {finding.numbers}")
     say(f"page: {folder / 'study.html'}, after {outcome.duration_s:.0f} s")
     if json:
         print_json({**outcome.summary(), "page": str(folder / "study.html")})

@@ -18,7 +18,7 @@ from plusx.understand.studies.spread import Finding, Row, by_seed, compare, judg
 from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import errors, first_state, fit_net, layers_of
 
-TREATMENTS = dict(zip(("batch norm", "no norm", "no norm, unit gain"), COLOURS, strict=False))
+TREATMENTS: dict[str, str] = {"batch norm": COLOURS[0], "no norm": COLOURS[1], "no norm, unit gain": COLOURS[5]}
 STROKES = {"plain": "--", "residual": "-", "residual v2": ":"}
 VANISHED = 1e-3
 """A gradient vanishes on its way where less than this share of it arrives at the first block."""
@@ -98,7 +98,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     def arrives(case: str) -> tuple[str, dict[int, float]]:
         return f"{case}, {deep} layers", by_seed(start, "arrives", case=case, layers=deep)
 
-    limit = (f"{VANISHED:g}", dict.fromkeys(unique(rows, "seed"), VANISHED))
+    limit = ("", dict.fromkeys(unique(rows, "seed"), VANISHED))
 
     def at_end(case: str) -> tuple[str, dict[int, float]]:
         return f"{case}, {trained} layers", by_seed(rows, "train_error", moment="end", case=case)
@@ -137,12 +137,15 @@ def _changes(arrives: tuple[str, Mapping[int, float]]) -> tuple[str, dict[int, f
 
 
 def _factors(claim: str, larger: tuple[str, Mapping[int, float]], smaller: tuple[str, Mapping[int, float]]) -> Finding:
-    """As `compare`, of numbers that differ by factors: their logarithms are compared, and each seed is shown."""
+    """As `compare`, of numbers that differ by factors: their logarithms are compared, and each seed is shown.
+
+    What has no name is a limit, which the claim names.
+    """
     floor = 1e-45
     logs = [
         math.log(max(value or 0.0, floor) / max(smaller[1][seed] or 0.0, floor)) for seed, value in larger[1].items()
     ]
-    words = "; ".join(f"{name}: {_listed(values)}" for name, values in (larger, smaller))
+    words = "; ".join(f"{name}: {_listed(values)}" for name, values in (larger, smaller) if name)
     return Finding(claim, judge(logs), f"{words}.")
 
 
@@ -155,13 +158,16 @@ def answer(rows: Sequence[Row]) -> list[str]:
     """The question that everybody asks, answered with this run's numbers."""
     vanishes, mended, healthy, stays, _ = findings(rows)
     parts = [
-        ("It vanishes in a plain network without normalisation whose first weights ignore ReLU", vanishes),
+        (
+            "in a plain network without normalisation, whose first weights take no account of ReLU, it vanishes",
+            vanishes,
+        ),
         ("shortcuts mend that", mended),
-        ("batch normalisation alone mends it too", healthy),
-        ("and yet the plain network still learns its training set worse", stays),
+        ("batch normalisation mends it without shortcuts", healthy),
+        ("and the plain network still learns its training set worse", stays),
     ]
-    told = "; ".join(f"{words} ({finding.status}: {finding.numbers.rstrip('.')})" for words, finding in parts)
-    lines = [told + "."]
+    told = "; ".join(f"{words} ({finding.status})" for words, finding in parts)
+    lines = [f"In short, and as far as this run shows it: {told}."]
     if all(finding.status == "shown" for _, finding in parts):
         lines.append(
             "So vanishing gradients are not what shortcuts were needed for in the paper's networks, which all have "
@@ -264,8 +270,12 @@ GRADIENTS = Study(
             "Gradient at the output of each block of the deepest networks before training; mean of the seeds.",
             _by_block,
         ),
-        Panel("How much of the last block's gradient arrives at the first, before training, by depth.", _by_depth),
-        Panel("The same during training.", _by_epoch),
+        Panel(
+            "How much of the last block's gradient arrives at the first, before training, by depth. Dotted: what "
+            "counts as vanished; colours and strokes are the first drawing's.",
+            _by_depth,
+        ),
+        Panel("The same during training, of the networks that are trained.", _by_epoch),
         Panel("Gradient of each 3x3 layer's weights, dotted before training and in full after it.", _by_layer),
     ),
     limits="Networks without normalisation have a tenth of the learning rate. 'Unit gain' are first weights of "

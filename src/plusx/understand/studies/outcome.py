@@ -156,7 +156,7 @@ def _shown(outcome: Outcome) -> list[Block]:
     if outcome.study.answer is not None:
         blocks += [Paragraph(text) for text in outcome.study.answer(outcome.rows)]
     blocks += [
-        Note(f"{VERDICTS[finding.status]}: {finding.claim} {finding.numbers}", TONES[finding.status])
+        Note(f"{VERDICTS[finding.status]}: {finding.claim} Measured: {finding.numbers}", TONES[finding.status])
         for finding in outcome.findings
     ]
     return [*blocks, Paragraph(f"Behind ± is the standard deviation over {len(outcome.settings.seeds)} seeds. {RULE}")]
