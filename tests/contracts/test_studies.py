@@ -16,7 +16,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lesion": {"blocks": 2},
     "shortcuts": {"blocks": 1},
     "responses": {"blocks": (1, 2)},
-    "landscape": {"blocks": 1, "points": 3, "looked_at": 32},
+    "landscape": {"blocks": 1, "points": 5, "looked_at": 32},
     "depth-cost": {"factors": (2,)},
 }
 TINY = {"epochs": 1, "width": 4, "batch_size": 32, "train": 64, "test": 40}

@@ -12,9 +12,7 @@ from plusx.understand.studies.pictures import Pictures
 from plusx.understand.studies.plots import in_percent, line, mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
-from plusx.understand.studies.training import PLAIN, RESIDUAL, errors, fit_net, layers_of
-
-KINDS = {"plain": PLAIN, "residual": RESIDUAL}
+from plusx.understand.studies.training import KINDS, errors, fit_net, layers_of
 
 
 class Degradation(Settings, frozen=True):

@@ -16,9 +16,8 @@ from plusx.page.figures import COLOURS
 from plusx.understand.studies.pictures import Pictures
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread
 from plusx.understand.studies.study import Note, Panel, Settings, Study
-from plusx.understand.studies.training import PLAIN, RESIDUAL, fit_net, layers_of, loss
+from plusx.understand.studies.training import KINDS, fit_net, layers_of, loss
 
-KINDS = {"plain": PLAIN, "residual": RESIDUAL}
 HIGHEST = 1e6
 """Losses above it, and those that are no number, count as it."""
 
@@ -27,7 +26,7 @@ class Landscape(Settings, frozen=True):
     """`blocks` in each stage; a square grid of `points` a side reaches `reach` filter norms from the weights."""
 
     blocks: PositiveInt = 9
-    points: int = Field(default=21, ge=3)
+    points: int = Field(default=21, ge=5, description="rounded down to one more than a multiple of four")
     reach: PositiveFloat = 1.0
     looked_at: PositiveInt = Field(default=1024, description="training pictures that the loss is the mean of")
 
@@ -105,8 +104,8 @@ def rise(losses: Sequence[Sequence[float]]) -> float:
 def run(settings: Landscape, pictures: Pictures, note: Note) -> list[Row]:
     """A row a network: `kind`, `layers`, `seed`, `steps`, `losses` of the grid, `middle`, `rise`, `bent_down`."""
     rows: list[Row] = []
-    # An odd number of points, so that the network itself is one of them.
-    count = settings.points // 2 * 2 + 1
+    # The network itself and half of the reach must be among the points.
+    count = max(5, (settings.points - 1) // 4 * 4 + 1)
     steps = np.linspace(-settings.reach, settings.reach, count).round(6).tolist()
     some = pictures.train.take(np.arange(min(settings.looked_at, len(pictures.train))))
     for seed in settings.seeds:
@@ -205,7 +204,7 @@ LANDSCAPE = Study(
     claim="Along random directions whose filters are as long as the network's, the loss around deep networks without "
     "shortcuts is chaotic and not convex; shortcuts keep it smooth and nearly convex, at whatever depth.",
     settings=Landscape(),
-    quick=Landscape(blocks=5, epochs=12, points=11, looked_at=256, side=14, train=1500, test=1500),
+    quick=Landscape(blocks=5, epochs=12, points=13, looked_at=256, side=14, train=1500, test=1500),
     run=run,
     findings=findings,
     table=table,

@@ -18,9 +18,7 @@ from plusx.understand.studies.pictures import Pictures
 from plusx.understand.studies.plots import in_percent, mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, percents, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
-from plusx.understand.studies.training import PLAIN, RESIDUAL, error, fit_net, layers_of
-
-KINDS = {"plain": PLAIN, "residual": RESIDUAL}
+from plusx.understand.studies.training import KINDS, error, fit_net, layers_of
 
 
 class Lesion(Settings, frozen=True):

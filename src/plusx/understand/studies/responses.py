@@ -17,9 +17,8 @@ from plusx.understand.studies.pictures import Pictures
 from plusx.understand.studies.plots import mean_list
 from plusx.understand.studies.spread import Finding, Row, by_seed, compare, spread, unique
 from plusx.understand.studies.study import Note, Panel, Settings, Study
-from plusx.understand.studies.training import PLAIN, RESIDUAL, fit_net, layers_of
+from plusx.understand.studies.training import KINDS, fit_net, layers_of
 
-KINDS = {"plain": PLAIN, "residual": RESIDUAL}
 AT_ONCE = 128
 
 

@@ -24,6 +24,8 @@ from plusx.understand.studies.study import Settings
 DEVICE = torch.device("cpu")
 PLAIN: dict[str, Any] = {"shortcut": None}
 RESIDUAL: dict[str, Any] = {"shortcut": "A"}
+KINDS = {"plain": PLAIN, "residual": RESIDUAL}
+"""What most studies compare: the same layers with nothing added, and with a shortcut that has no parameters."""
 
 
 class Fitted(NamedTuple):
