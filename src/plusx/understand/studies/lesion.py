@@ -30,6 +30,7 @@ class Lesion(Settings, frozen=True):
 class Nothing(nn.Module):
     """A branch that adds nothing, whatever shape its shortcut gives.
 
+    >>> import torch
     >>> Residual(Nothing(), nn.Identity())(torch.ones(1, 2)).tolist()
     [[1.0, 1.0]]
     """
