@@ -38,3 +38,5 @@ def mean_list(rows: Sequence[Row], value: str, **where: Any) -> np.ndarray:
 def in_percent(axes: Any) -> None:
     """Shares on the y axis in percent."""
     axes.yaxis.set_major_formatter(lambda value, place: f"{100 * value:g} %")
+    # A logarithmic axis would name those between in its own words.
+    axes.yaxis.set_minor_formatter(lambda value, place: "")
