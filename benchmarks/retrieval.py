@@ -48,6 +48,7 @@ def main() -> None:
             for name, flags in {
                 "plusx, a classifier's features": (),
                 "plusx, `--task embed`": ("--task", "embed"),
+                "with `--set task.margin=0.2`": ("--task", "embed", "--set", "task.margin=0.2"),
             }.items():
                 model = train(Path(folder), seed, options.budget, flags)
                 rounds.setdefault(name, []).append(figures(model.embed(list(pictures)), digits))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
+    from plusx.api.report import report
     from plusx.api.study import study
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
@@ -31,6 +32,7 @@ _HOMES = {
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
     "study": "plusx.api.study",
+    "report": "plusx.api.report",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -52,6 +54,7 @@ __all__ = [
     "cross_validate",
     "load",
     "pack",
+    "report",
     "study",
     "train",
 ]

@@ -57,10 +57,10 @@ def test_examples_of_one_class_are_near(trained: Trained, some_digits: Path) -> 
     assert new["accuracy"] > 0.7
 
 
-def test_the_stored_network_has_no_prototypes(trained: Trained, digit_folder: Path) -> None:
+def test_the_stored_network_ends_with_the_mean(trained: Trained, classifier: Trained, digit_folder: Path) -> None:
     archive = read_archive(trained.model)
     assert archive.manifest.network["head"] == "embed"
-    assert not any("prototypes" in name for name in archive.weights)
+    assert not any(name.startswith("head.") for name in archive.weights)
     answers = trained.load().predict(sorted(digit_folder.glob("test/8/*.png"))[:3])
     assert [tuple(answer) for answer in answers] == [("path", "embedding", "error")] * 3
     np.testing.assert_allclose([np.linalg.norm(answer["embedding"]) for answer in answers], 1, rtol=1e-5)
@@ -118,16 +118,36 @@ def test_wrong_use_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_vectors_are_the_roots_of_a_classifiers(trained: Trained, some_digits: Path, tmp_path: Path) -> None:
+    same = plusx.train(some_digits / "known", out=tmp_path / "run", **QUICK)
+    pictures = sorted(some_digits.glob("known/test/*/*.png"))[:20]
+    roots = np.sqrt(np.maximum(same.load().embed(pictures), 1e-6))
+    wanted = roots / np.linalg.norm(roots, axis=1, keepdims=True)
+    np.testing.assert_allclose(trained.load().embed(pictures), wanted, atol=1e-6)
+
+
+def test_a_margin_may_be_set(some_digits: Path, tmp_path: Path) -> None:
+    changes = {**SMALL["changes"], "task.margin": "0.25", "task.scale": "8"}
+    found = plusx.train(some_digits / "known", task="embed", out=tmp_path / "run", changes=changes)
+    archive = read_archive(found.model)
+    assert archive.manifest.task == {"name": "embed", "scale": 8.0, "margin": 0.25}
+    assert not any(name.startswith("head.") for name in archive.weights)
+    assert json.loads((found.run / "recipe.json").read_text())["task"] == {"margin": 0.25, "scale": 8}
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "logits": ({"changes": {"balance": "logits"}}, "--balance logits: it is not for the task embed; use none or"),
     "loss": ({"changes": {"loss": "binary"}}, "--set loss=binary: it is for scores of classes"),
+    "setting": ({"changes": {"task.marjin": "1"}}, "--set task.marjin: the task embed has no such setting; it has m"),
+    "value": ({"changes": {"task.margin": "3"}}, "--set task: margin: Input should be less than 2"),
+    "none": ({"changes": {"task.margin": "0.1"}, "task": "classify"}, "the task classify has no such setting; leave"),
 }
 
 
 @pytest.mark.parametrize(("choices", "says"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_does_not_fit_is_refused(choices: dict[str, Any], says: str, digit_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(plusx.WrongUse, match=says):
-        plusx.train(digit_folder, task="embed", out=tmp_path / "run", **choices)
+        plusx.train(digit_folder, **{"task": "embed", "out": tmp_path / "run", **choices})
     assert not (tmp_path / "run").exists()
 
 

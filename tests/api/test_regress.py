@@ -13,10 +13,15 @@ import pytest
 from PIL import Image
 
 import plusx
+from plusx.api.suit import suited
 from plusx.api.train import Trained
 from plusx.archive import read_archive
 from plusx.cli.main import main
+from plusx.data.augment import Shift
+from plusx.data.image_facts import survey_images
 from plusx.data.samples import read_dataset
+from plusx.recipes.fine_tune import fine_tune
+from plusx.recipes.images import images, images_ladder
 from plusx.training.watch import Silent, Step
 
 QUICK: dict[str, Any] = {"changes": {"epochs": "6", "model_options.num_filters": "16"}}
@@ -168,6 +173,36 @@ def test_bad_targets_are_refused_with_their_line(text: str, says: str, listing: 
     with pytest.raises(plusx.WrongUse) as refused:
         read_dataset(listed)
     assert str(refused.value).startswith(f"{listed}: {says}")
+
+
+@pytest.mark.parametrize("columns", [("path", "target"), ("path", "target_ink", "target_angle")])
+def test_a_number_that_never_changes_is_refused(columns: tuple[str, ...], digit_folder: Path, tmp_path: Path) -> None:
+    pictures = sorted(digit_folder.glob("train/*/*.png"))
+    own = [(one, *((ink(one),) if len(columns) == 3 else ()), 0.5) for one in pictures]
+    listed = write(tmp_path / "same.csv", columns, own)
+    with pytest.raises(plusx.PlusxError) as refused:
+        plusx.train(listed, out=tmp_path / "run", **SMALL)
+    name = columns[-1].removeprefix("target_")
+    assert str(refused.value) == (
+        f"{listed}: {name} is 0.5 in every training example, which leaves nothing to learn; list examples in which it "
+        "differs, or remove the column"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_pictures_are_moved_a_little_and_nothing_else(trained: Trained, digit_folder: Path, tmp_path: Path) -> None:
+    recipe = json.loads((trained.run / "recipe.json").read_text())
+    assert recipe["augment"] == [{"name": "shift", "reach": 1, "fill": "edge"}]
+    colours = tmp_path / "colours"
+    colours.mkdir()
+    for number in range(40):
+        shade = np.random.default_rng(number).integers(0, 256, (56, 70, 3), np.uint8)
+        Image.fromarray(shade).save(colours / f"{number}.png")
+    listed = write(tmp_path / "list.csv", ("path", "target"), [(f"colours/{one}.png", one) for one in range(40)])
+    samples = read_dataset(listed).split("train")
+    facts = survey_images(samples)
+    for recipe in (images(facts), *images_ladder(facts), fine_tune(facts)):
+        assert suited(recipe, samples).augment == (Shift(reach=4),)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

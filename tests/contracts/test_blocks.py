@@ -94,7 +94,7 @@ def test_is_its_branch_plus_its_shortcut_and_leaves_its_input_alone(name: str, s
     total = residual.branch(start.clone())
     if shortcut is not None:
         total = total + residual.shortcut(start.clone())
-    assert torch.equal(y, total if BLOCKS[name].preactivated else total.relu())
+    assert torch.equal(y, total.relu() if BLOCKS[name].activates else total)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browser import check_in_browser, needs_chromium
 from examples import KINDS, Kind
 
 import plusx
@@ -116,6 +117,17 @@ def test_a_changed_weight_is_noticed(name: str, trained: Trained) -> None:
     changed = {**archive.weights, first: np.zeros_like(archive.weights[first])}
     with pytest.raises(plusx.PlusxError, match="answers differ from the training"):
         check_golden(TorchEngine(replace(archive, weights=changed)), archive)
+
+
+@needs_chromium
+def test_its_page_reads_everywhere_and_is_written_again(name: str, trained: Trained, tmp_path: Path) -> None:
+    page = trained.run / "report.html"
+    check_in_browser(page)
+    again = plusx.report(trained.run, out=tmp_path / "again.html").read_text(encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
+    # All but the measured times.
+    cut = before.index("What it costs</h2>")
+    assert again[:cut] == before[:cut]
 
 
 @pytest.mark.slow

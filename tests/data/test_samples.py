@@ -105,7 +105,7 @@ def test_wrong_folders(make_folder, tmp_path: Path):
     (root / "train").mkdir()
     wrong(root, "splits or classes")
     (tmp_path / "empty").mkdir()
-    wrong(tmp_path / "empty", "no pictures")
+    wrong(tmp_path / "empty", "no file that could be an example")
     flat = make_folder({"../flat/train/a/1.png": 1, "../flat/val/2.png": 1}).parent / "flat"
     wrong(flat, "val: 1 pictures but no class folders")
     (flat / "valid").mkdir()
@@ -115,6 +115,23 @@ def test_wrong_folders(make_folder, tmp_path: Path):
     wrong(tmp_path / "empty", "--data-dir goes with a known name", data_dir=tmp_path)
     (tmp_path / "x.tar").touch()
     wrong(tmp_path / "x.tar", "not a folder, CSV or Parquet")
+
+
+ASKED = {
+    "image": r"no pictures \(\.png, .*\); put the pictures of each class",
+    "sound": r"no sounds \(\.wav, .*\.mp3\); put the sounds of each class",
+    "text": r"no texts \(\.txt\); put",
+    "volume": r"no volumes \(\.npy, \.nii, \.nii\.gz\); put",
+    "signal": r"no signals \(\.npy, \.csv\); put",
+}
+
+
+@pytest.mark.parametrize(("modality", "says"), ASKED.items())
+def test_a_folder_without_examples_says_what_would_be_read(tmp_path: Path, modality: str, says: str):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "notes.docx").touch()
+    wrong(tmp_path, says, modality=modality)
+    wrong(tmp_path, says.split(";")[0].removeprefix("no "))
 
 
 # listings

@@ -141,7 +141,7 @@ SPEC = VolumeSpec(depth=3, height=3, width=3, max_voxels=1000)
 GOOD = nifti(blob((3, 3, 3)))
 BAD = {
     "empty": (b"", "the file is empty"),
-    "rubbish": (b"rubbish", "not a .npy or NIfTI volume"),
+    "rubbish": (b"rubbish", "not a .npy, NIfTI or DICOM volume"),
     "NaN": (npy(np.where(np.arange(27).reshape(3, 3, 3) == 14, np.nan, 1.0)), "voxel 1 1 2 .slice, row, column from 0"),
     "infinite": (npy(np.full((3, 3, 3), np.inf)), "infinite or no number"),
     "NaN in a scan": (nifti(np.full((3, 3, 3), np.nan, np.float32)), "infinite or no number"),

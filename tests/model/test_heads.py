@@ -25,7 +25,7 @@ def test_the_spec_knows_every_head():
 @pytest.mark.parametrize("dims", DIMS)
 def test_linear_is_the_mean_and_one_linear_layer(dims: int):
     x = torch.randn((2, 6) + (3,) * dims)
-    head = build_head("linear", Layers(dims), 6, 4, activated=True)
+    head = build_head("linear", Layers(dims), 6, 4)
     torch.testing.assert_close(head(x), head.linear(x.flatten(2).mean(2)))
     assert head(x).shape == (2, 4)
 
@@ -33,19 +33,19 @@ def test_linear_is_the_mean_and_one_linear_layer(dims: int):
 @pytest.mark.parametrize("dims", DIMS)
 def test_pool_is_the_mean(dims: int):
     x = torch.randn((2, 6) + (3,) * dims)
-    torch.testing.assert_close(build_head("pool", Layers(dims), 6, 4, activated=True)(x), x.flatten(2).mean(2))
+    torch.testing.assert_close(build_head("pool", Layers(dims), 6, 4)(x), x.flatten(2).mean(2))
 
 
 @pytest.mark.parametrize("dims", DIMS)
 def test_none_leaves_the_map(dims: int):
     x = torch.randn((2, 6) + (3,) * dims)
-    assert build_head("none", Layers(dims), 6, 4, activated=True)(x) is x
+    assert build_head("none", Layers(dims), 6, 4)(x) is x
 
 
 @pytest.mark.parametrize("dims", DIMS)
 def test_frames_is_one_linear_layer_at_each_position(dims: int):
     x = torch.randn((2, 6) + (3,) * dims)
-    head = build_head("frames", Layers(dims), 6, 4, activated=True)
+    head = build_head("frames", Layers(dims), 6, 4)
     weight, bias = head.frames.weight.flatten(1), head.frames.bias
     expected = torch.einsum("oc,bc...->bo...", weight, x) + bias.view(-1, *[1] * dims)
     torch.testing.assert_close(head(x), expected)
@@ -69,8 +69,9 @@ def test_after_preactivated_stages_it_normalises_and_activates_first(head: str):
     y = net(torch.randn(2, 3, 8, 8))
     assert y.min() == 0
     assert net.features(torch.randn(2, 3, 8, 8))["stage1"].min() < 0
-    first = [name for name, _ in build_head(head, Layers(), 8, 4, activated=False).named_children()][:2]
+    first = [name for name, _ in build_head(head, Layers(reads="normalised_and_activated"), 8, 4).named_children()][:2]
     assert first == ["norm", "act"]
+    assert "act" not in dict(build_head(head, Layers(reads="normalised"), 8, 4).named_children())
 
 
 def test_without_normalisation_it_leaves_the_features_as_they_were():
@@ -87,7 +88,7 @@ def test_without_normalisation_it_leaves_the_features_as_they_were():
 def test_every_neck_is_followed_by_every_head(neck: str, dims: int, size: int):
     x = torch.randn((2, 6) + (size,) * dims)
     filters = {"vdcnn": 2048, "quartznet": 12}.get(neck, 6)
-    heads = {head: build_head(head, Layers(dims), 6, 4, activated=True, neck=neck) for head in HEADS}
+    heads = {head: build_head(head, Layers(dims), 6, 4, neck=neck) for head in HEADS}
     assert heads["linear"](x).shape == (2, 4)
     assert heads["pool"](x).shape == (2, filters)
     assert heads["none"](x).shape == (2, filters) + (size if neck in KEEP_PLACES else 1,) * dims
@@ -95,7 +96,7 @@ def test_every_neck_is_followed_by_every_head(neck: str, dims: int, size: int):
 
 def test_the_largest_values_are_taken_wherever_they_are():
     x = torch.randn(3, 5, 7)
-    torch.testing.assert_close(build_head("pool", Layers(1), 5, 4, activated=True, neck="largest")(x), x.amax(2))
+    torch.testing.assert_close(build_head("pool", Layers(1), 5, 4, neck="largest")(x), x.amax(2))
 
 
 def slow_k_max(row: list[float], k: int) -> list[float]:

@@ -117,6 +117,7 @@ def test_average_pool_takes_maps_thinner_than_a_cell(dims: int):
     assert Layers(dims).average_pool(2)(x).shape == (2, 3, 1) + (2,) * (dims - 1)
     point = torch.randn((2, 3) + (1,) * dims)
     assert torch.equal(Layers(dims).average_pool(2)(point), point)
+    assert torch.equal(Layers(dims).average_pool((4,) * dims, ceil=False)(point), point)
 
 
 def test_average_pool_in_three_dimensions_is_torchs():

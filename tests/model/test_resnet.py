@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from plusx.errors import WrongUse
-from plusx.model.blocks import BLOCKS
+from plusx.model.blocks import BLOCKS, Block
 from plusx.model.heads import HEADS, NECKS
 from plusx.model.resnet import ResNet, ResNetSpec
 from plusx.model.stems import STEMS
 
 few = st.integers(1, 3)
+
+
+def dilations_of(kind: Block) -> st.SearchStrategy[int | tuple[int, int]]:
+    """Of one stage."""
+    return few if kind.grouped or kind.repeated else few | st.tuples(few, few)
 
 
 @st.composite
@@ -31,7 +36,7 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
     shortcut = draw(st.sampled_from(["A", "B", "C", "D", None]))
     options = {
         "num_layers": num_layers,
-        "dilations": draw(st.none() | st.lists(few, min_size=stages, max_size=stages)),
+        "dilations": draw(st.none() | st.lists(dilations_of(kind), min_size=stages, max_size=stages)),
         "num_filters": draw(st.integers(1, 6) | st.lists(st.integers(1, 6), min_size=stages, max_size=stages)),
         "num_classes": draw(few),
         "block": block,
@@ -45,7 +50,7 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
         "strides": draw(st.none() | st.lists(few, min_size=stages, max_size=stages)),
         "cardinality": draw(few) if kind.grouped else 1,
         "group_width": draw(st.sampled_from([64, 100, 128])) if kind.grouped else 64,
-        "norm": draw(st.sampled_from(["batch", "group", "none"])),
+        "norm": draw(st.sampled_from(["batch", "batch_unweighted", "group", "none"])),
         "attention": draw(st.sampled_from(["se", "eca", "none"])),
         "squeeze": draw(st.sampled_from([1 / 16, 0.25, 1.0])),
         "antialias": draw(st.sampled_from(["blur", "average", "none"])),
@@ -66,6 +71,8 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
         }
     if options["stem"].startswith("bytes"):
         options["in_channels"] = 1
+    if block == "relu_norm" or options["norm"] == "batch_unweighted":
+        options["zero_init"] = False
     return options
 
 
@@ -127,7 +134,7 @@ def test_features_are_the_maps_on_the_way_to_the_answer(options: dict[str, Any],
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+@pytest.mark.parametrize("norm", ["batch", "batch_unweighted", "group", "none"])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_one_example_may_shrink_to_one_position(block: str, norm: str, dims: int):
     net = ResNet([1, 1, 1], 2, block=block, norm=norm, dims=dims, shortcut="D", antialias="average").eval()
@@ -167,7 +174,7 @@ REFUSED = [
     ({"block": "bottelneck"}, "block: Input should be 'basic', 'bottleneck'"),
     ({"dims": 4}, "dims: Input should be 1, 2 or 3 (it is 4)"),
     ({"shortcut": "E"}, "shortcut: Input should be 'A', 'B', 'C' or 'D' (it is 'E')"),
-    ({"norm": None}, "norm: Input should be 'batch', 'group' or 'none' (it is None)"),
+    ({"norm": None}, "norm: Input should be 'batch', 'batch_unweighted', 'group' or 'none' (it is None)"),
     ({"num_filters": 0}, "num_filters: Input should be greater than 0 (it is 0)"),
     ({"num_filters": [8, 8]}, "num_filters names 2 stages, num_layers 1"),
     ({"num_filters": [0]}, "num_filters.0: Input should be greater than 0 (it is 0)"),
@@ -183,6 +190,10 @@ REFUSED = [
     ({"repeats": 2}, "kernels and repeats are of jasper and separable blocks, not of basic ones"),
     ({"block": "separable", "kernels": [3, 5]}, "kernels names 2 stages, num_layers 1"),
     ({"block": "jasper", "kernels": [4]}, "kernels must be odd, to keep the size; 4 is not"),
+    ({"block": "bottleneck", "dilations": [[1, 2]]}, "two dilations a stage are those of two 3x3, which bottleneck"),
+    ({"dilations": [[1, 2, 3]]}, "dilations.0"),
+    ({"block": "relu_norm", "zero_init": True}, "zero_init needs a branch that ends in a weight"),
+    ({"norm": "batch_unweighted", "zero_init": True}, "zero_init needs a branch that ends in a weight"),
     ({"block": "wide", "dropout": 1.0}, "dropout: Input should be less than 1 (it is 1.0)"),
     ({"block": "wide", "dropout": math.nan}, "dropout: Input should be"),
     ({"stochastic_depth": -0.1}, "stochastic_depth: Input should be greater than or equal to 0"),

@@ -84,9 +84,9 @@ def test_losses_equal_the_formula_of_the_paper() -> None:
 
 
 def test_without_a_margin_it_is_cross_entropy() -> None:
-    cosines, targets = torch.rand(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
-    losses = Embed(scale=10.0, margin=0.0).losses(cosines, targets)
-    torch.testing.assert_close(losses, functional.cross_entropy(10 * cosines, targets, reduction="none"))
+    logits, targets = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    losses = Embed(scale=10.0, margin=0.0).losses(logits, targets)
+    torch.testing.assert_close(losses, functional.cross_entropy(logits, targets, reduction="none"))
 
 
 def test_nothing_to_score_is_an_error() -> None:

@@ -112,12 +112,12 @@ def test_one_process_says_what_failed() -> None:
     assert any("another process is gone" in text for _, text in gone)
 
 
-@pytest.mark.parametrize("dims", [1, 2, 3])
-def test_synchronised_normalisation_is_that_of_the_whole_batch(dims: int) -> None:
-    network, x, weight = normalisation_case(dims)
+@pytest.mark.parametrize(("dims", "affine"), [(1, True), (2, True), (3, True), (2, False)])
+def test_synchronised_normalisation_is_that_of_the_whole_batch(dims: int, affine: bool) -> None:
+    network, x, weight = normalisation_case(dims, affine)
     outputs = network(x)
     (outputs * weight).sum().backward()
-    parts = in_world(3, normalised, dims)
+    parts = in_world(3, normalised, dims, affine)
     close = {"rtol": 1e-10, "atol": 1e-10}
     np.testing.assert_allclose(np.concatenate([part["outputs"] for part in parts]), outputs.detach(), **close)
     for name, parameter in network.named_parameters():

@@ -148,11 +148,11 @@ def gradient(changes: dict[str, Any]) -> dict[str, Any]:
         return {"gradients": {name: parameter.grad.numpy() for name, parameter in parameters}}
 
 
-def normalised(dims: int) -> dict[str, Any]:
+def normalised(dims: int, affine: bool) -> dict[str, Any]:
     """What synchronised normalisation gives and learns from this process's uneven part of 12 examples."""
     with joined() as world:
         part = world.share(12, unit=2)
-        network, x, weight = normalisation_case(dims)
+        network, x, weight = normalisation_case(dims, affine)
         synchronise_norms(network)
         outputs = network(x[part])
         (outputs * weight[part]).sum().backward()
@@ -162,14 +162,14 @@ def normalised(dims: int) -> dict[str, Any]:
         return {"outputs": outputs.detach().numpy(), "gradients": gradients, "state": state, "still": still}
 
 
-def normalisation_case(dims: int) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+def normalisation_case(dims: int, affine: bool) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     """A network of one normalisation after a convolution, in double precision, its input, and its loss's weights."""
     torch.manual_seed(dims)
     conv = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[dims - 1]
     norm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[dims - 1]
-    network = nn.Sequential(conv(2, 3, 1), norm(3), nn.ReLU(inplace=True)).double()
-    nn.init.normal_(network[1].weight)
-    nn.init.normal_(network[1].bias)
+    network = nn.Sequential(conv(2, 3, 1), norm(3, affine=affine), nn.ReLU(inplace=True)).double()
+    for parameter in network[1].parameters():
+        nn.init.normal_(parameter)
     shape = (12, 2, *(4,) * dims)
     return network, torch.randn(shape).double() + 5, torch.randn(12, 3, *(4,) * dims).double()
 

@@ -56,7 +56,7 @@ def resolve_in_time(
         PlusxError: more of a split than the plan allows cannot be used.
     """
     train, val = parted.dataset.split("train"), parted.dataset.split("val")
-    task = task_for(train)
+    task = task_for(train, ladder[0].task)
     same_for_all = len({recipe.stored.storage_key for recipe in ladder}) == 1
     prepared = prepare_examples(parted, ladder[0], plan, watcher) if same_for_all else None
 

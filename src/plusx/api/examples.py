@@ -21,6 +21,7 @@ from plusx.errors import PlusxError, WrongUse
 from plusx.training.distributed import World
 from plusx.training.recipe import Recipe
 from plusx.training.watch import Watcher
+from plusx.words import numbers
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,17 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
 
     Raises:
         WrongUse: there is no such set, or it has no train split.
-        PlusxError: too few examples to hold some out.
+        PlusxError: too few examples to hold some out, or a number to be learnt is the same in all training examples.
     """
     dataset = read_planned(plan)
     for note in dataset.notes:
         watcher.note(note)
+    parted = _part(dataset, plan, watcher)
+    _check_numbers(parted.dataset)
+    return parted
+
+
+def _part(dataset: DataSet, plan: Plan, watcher: Watcher) -> Parted:
     whole = dataset.split("train")
     if plan.fold_of is not None:
         return _part_by_fold(dataset, *plan.fold_of, plan.seed)
@@ -79,6 +86,18 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
         f"({how}, seed {plan.seed}; listed in splits.csv)"
     )
     return Parted(replace(dataset, train=whole.take(rest), val=whole.take(held)), whole, (rest, held))
+
+
+def _check_numbers(dataset: DataSet) -> None:
+    train = dataset.split("train")
+    if not train.measured:
+        return
+    for name, own in zip(train.classes, train.targets.T, strict=True):
+        if (own == own[0]).all():
+            raise PlusxError(
+                f"{dataset.origin}: {name} is {numbers([own[0]])} in every training example, which leaves nothing to "
+                "learn; list examples in which it differs, or remove the column"
+            )
 
 
 def outside_test(dataset: DataSet) -> Samples:

@@ -18,11 +18,13 @@ from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_description, check_golden
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse, nearest
-from plusx.evaluate.scores import evaluate
+from plusx.evaluate.scores import judge
 from plusx.predict.ahead import Input
 from plusx.predict.dense import segment_stream
 from plusx.predict.embed import Embedded, embed_stream, without_answer
 from plusx.predict.stream import predict_stream
+from plusx.reporting.document import report as write_report
+from plusx.reporting.subject import Subject
 from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 
@@ -136,6 +138,7 @@ class Model:
         tta: str = "none",
         beam: int | None = None,
         lm: str | Path | None = None,
+        report: str | Path | None = None,
     ) -> dict[str, Any]:
         """The scores on a set, as the model's task gives them (`count`, `accuracy`, `loss`, `per_class`, ...), and its
         `split`; with test-time views, their name as `tta`.
@@ -147,6 +150,7 @@ class Model:
             cache: keep decoded pictures for the next time.
             tta: test-time views, `mirror` or `shift`: probabilities are then the mean over them.
             beam, lm: how transcripts are read, as for `predict`.
+            report: the page that is written about it; None: none.
 
         Raises:
             WrongUse: no such split or views, views of what is no picture, classes that the model does not know,
@@ -167,10 +171,12 @@ class Model:
         )
         split = split or next(name for name in ("test", "val", "train") if getattr(dataset, name) is not None)
         prepared = prepare_samples(dataset.split(split), spec, cache=default_cache_dir() if cache else None)
-        scores = evaluate(self.archive, engine, prepared, decoder)
+        judged = judge(self.archive, engine, prepared, decoder)
+        if report is not None:
+            write_report(Subject(self.archive, engine, prepared, split, *judged, dataset.origin)).write(Path(report))
         reasons = [skipped._asdict() for skipped in prepared.skipped]
         viewed = {} if tta == "none" else {"tta": tta}
-        return {"split": split, **viewed, **scores, "skipped_because": reasons}
+        return {"split": split, **viewed, **judged.scores, "skipped_because": reasons}
 
 
 def _many(inputs: One | Iterable[One]) -> Iterator[Input]:

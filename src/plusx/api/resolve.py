@@ -8,7 +8,7 @@ import torch
 
 from plusx.api.plan import Plan
 from plusx.api.start import as_in, check_start, facts_as_in
-from plusx.api.suit import check_parts, check_task, suited, with_head
+from plusx.api.suit import check_parts, check_task, network_on_meta, suited, with_head
 from plusx.api.teacher import check_teacher
 from plusx.archive import Archive
 from plusx.data.modalities import MODALITIES, survey
@@ -19,10 +19,12 @@ from plusx.model.zoo import ZOO
 from plusx.recipes import automatic_for, recipe_for
 from plusx.tasks import TASKS
 from plusx.training.distill import Distill
-from plusx.training.precision import faster_precision
+from plusx.training.precision import faster_precision, wrong_in_bfloat16
 from plusx.training.recipe import Recipe, changed, read_recipe
 from plusx.training.run import RunFolder
 from plusx.training.start import Start
+
+WRONG = "gradients of some of this network's convolutions are wrong in bfloat16"
 
 
 def resolve(plan: Plan, samples: Samples, start: Start | None = None, teacher: Archive | None = None) -> Recipe:
@@ -97,12 +99,22 @@ def _settled(plan: Plan, start: Start | None, recipe: Recipe) -> Recipe:
 
 
 def _with_precision(recipe: Recipe) -> Recipe:
-    """The recipe with a precision of its own: from here on it does not depend on the machine."""
-    if recipe.precision != "auto":
+    """The recipe with a precision of its own: from here on it does not depend on the machine.
+
+    Raises:
+        WrongUse: the person's own would train on wrong gradients.
+    """
+    if recipe.precision == "float32":
         return recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = faster_precision(device)
-    reasons = {**recipe.reasons, "precision": f"this {device.type} multiplies it faster"}
+    wrong = wrong_in_bfloat16(network_on_meta(recipe), recipe.preprocessing.features, device)
+    if recipe.precision == "bfloat16":
+        if wrong:
+            raise WrongUse(f"--set precision=bfloat16: this processor's {WRONG}; leave it out")
+        return recipe
+    precision = "float32" if wrong else faster_precision(device)
+    reason = f"this {device.type}'s {WRONG}" if wrong else f"this {device.type} multiplies it faster"
+    reasons = {**recipe.reasons, "precision": reason}
     return recipe.model_copy(update={"precision": precision, "reasons": reasons})
 
 

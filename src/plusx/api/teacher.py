@@ -40,7 +40,7 @@ def check_teacher(teacher: Archive, named: str | Path, recipe: Recipe, samples: 
     manifest = teacher.manifest
     if not task_for(samples).CLASSES:
         raise WrongUse(f"--teacher {named}: it teaches by its classes' scores, and these examples ask for none")
-    if manifest.task != task_for(samples).model_dump(mode="json"):
+    if manifest.task["name"] != task_for(samples).name:
         raise WrongUse(f"--teacher {named}: its task is {manifest.task['name']}, that of these examples another one")
     if other := sorted(set(manifest.classes) ^ set(samples.classes)):
         whose = "it does not know" if other[0] in samples.classes else "these examples lack"

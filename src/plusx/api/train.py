@@ -22,12 +22,13 @@ from plusx.api.resolve import resolve, resolve_ladder, resume_recipe, shown
 from plusx.api.start import find_start, note_differences
 from plusx.api.teacher import find_teacher, note_other_preparation
 from plusx.archive import Archive
-from plusx.archive.card import Card
 from plusx.data.cache import Prepared, write_skipped
 from plusx.data.samples import write_splits
 from plusx.engines.torch import TorchEngine
 from plusx.errors import WrongUse
-from plusx.evaluate.scores import batches, evaluate
+from plusx.evaluate.scores import batches, judge
+from plusx.reporting.document import report
+from plusx.reporting.subject import Subject
 from plusx.tasks import task_for, task_from_json
 from plusx.training.busy import busy_note
 from plusx.training.distributed import World, joined
@@ -113,7 +114,7 @@ def train(
             _begin(run, plan, recipe, parted, given)
         job = Job(
             recipe=recipe,
-            task=task_for(parted.dataset.split("train")),
+            task=task_for(parted.dataset.split("train"), recipe.task),
             classes=parted.dataset.classes,
             train=prepared["train"],
             val=prepared["val"],
@@ -128,7 +129,7 @@ def train(
                 _list_skipped(prepared, run, watcher)
             with _tracked(job, trackers) as (job, scored):
                 state = fit(job)
-                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan.card)))
+                result = world.told(lambda: json.dumps(_store(job, state, parted, prepared, began, plan)))
                 scored(json.loads(result))
     return Trained(run.path, run.model, **json.loads(result))
 
@@ -207,7 +208,8 @@ def _resolved(
         )
         prepared = prepare_together(parted, recipe, plan, watcher, world)
     if plan.find_lr and not resume:
-        recipe = _agreed(world, lambda: with_found_lr(recipe, task_for(train_samples), prepared["train"], world.device))
+        task = task_for(train_samples, recipe.task)
+        recipe = _agreed(world, lambda: with_found_lr(recipe, task, prepared["train"], world.device))
     return recipe, prepared
 
 
@@ -249,19 +251,23 @@ def _list_skipped(prepared: Mapping[str, Prepared], run: RunFolder, watcher: Wat
 
 
 def _store(
-    job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float, card: Card | None
+    job: Job, state: State, parted: Parted, prepared: Mapping[str, Prepared], began: float, plan: Plan
 ) -> dict[str, Any]:
     """Writes the model file; gives the scores of what was written, and how long it took until then."""
     provenance = {
         "data": {"origin": parted.dataset.origin, "train": len(job.train), "val": len(job.val)},
         "metrics": job.run.read_metrics()[-1],
     }
-    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, card)
+    built = build_archive(state.net, job.recipe, job.task, job.classes, provenance, plan.card)
     archive = store_archive(_calibrated(built, job.val), job.run.model)
     duration_s = time.monotonic() - began
     engine = TorchEngine(archive)
-    scores = {split: evaluate(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
-    return {"duration_s": duration_s, "test": None, **scores}
+    judged = {split: judge(archive, engine, prepared[split]) for split in ("val", "test") if split in prepared}
+    if plan.report:
+        split = list(judged)[-1]
+        about = Subject(archive, engine, prepared[split], split, *judged[split], parted.dataset.origin)
+        report(replace(about, course=job.run.read_metrics(), command=sys.argv)).write(job.run.report)
+    return {"duration_s": duration_s, "test": None, **{split: own.scores for split, own in judged.items()}}
 
 
 def _calibrated(archive: Archive, val: Prepared) -> Archive:

@@ -11,6 +11,7 @@ from plusx.cli.output import Beam, Json, Lm, Threshold, Tta, print_json, say, sa
 from plusx.words import percent
 
 WORST_SHOWN = 10
+EVALUATED = "evaluated.html"
 SHARES = {
     "accuracy": "accuracy",
     "top5": "top-5",
@@ -51,6 +52,9 @@ def evaluate(
     threshold: Threshold = None,
     beam: Beam = None,
     lm: Lm = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page about it.", show_default="of a run's folder one beside its own")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a model on labelled examples."""
@@ -61,7 +65,12 @@ def evaluate(
         loaded = loaded.at(threshold)
     card = loaded.archive.manifest.card
     say_card(card)
-    scores = loaded.evaluate(data, split=split, data_dir=data_dir, cache=cache, tta=tta, beam=beam, lm=lm)
+    report = report or (model / EVALUATED if model.is_dir() else None)
+    scores = loaded.evaluate(
+        data, split=split, data_dir=data_dir, cache=cache, tta=tta, beam=beam, lm=lm, report=report
+    )
+    if report is not None:
+        say(f"report: {report}")
     if json:
         print_json({**scores, **shown_card(card)})
         return

@@ -14,6 +14,7 @@ from plusx.cli.listen import listen
 from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
+from plusx.cli.report import report
 from plusx.cli.study import study
 from plusx.cli.train import train
 from plusx.errors import PlusxError
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, embed, listen, pack, study, models, info):
+for command in (train, evaluate, report, predict, embed, listen, pack, study, models, info):
     app.command()(command)
 
 

@@ -187,10 +187,11 @@ class _Quiet:
                 self._saved.__exit__(None, None, None)
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
+"""Nothing is warned of inside, whatever thread it is in."""
 
 
 def quiet_if_needed(source: bytes) -> AbstractContextManager[None]:
     """Pillow warns of odd TIFF tags and animation chunks, and only of these, once it is kept off EXIF."""
     odd = source.startswith((b"II", b"MM")) or b"acTL" in source[:4096]
-    return _quiet if odd else nullcontext()
+    return quiet if odd else nullcontext()

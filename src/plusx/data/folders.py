@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plusx.data.assemble import SPLIT_NAMES, Row, assemble
-from plusx.data.modalities import MODALITIES, commonest, may_be, modality_of
+from plusx.data.modalities import MODALITIES, commonest, endings, may_be, modality_of
+from plusx.data.series import FOLDER, series_in
 from plusx.data.sources import DataSet, natural
 from plusx.errors import WrongUse
 
@@ -14,16 +15,19 @@ from plusx.errors import WrongUse
 def read_folder(root: Path, modality: str = "auto") -> DataSet:
     """Class subfolders, or train/, val/ (valid/, validation/) and test/ above them.
 
-    Files nested deeper in a class folder count for that class. A folder that several links lead to is read
-    once a split, under its own name where it has one there. Examples are the files of one modality, by their endings:
-    the one that most files have. Hidden files and files of other kinds are passed over. A class folder without any
-    examples is no class, which a note says.
+    Files nested deeper in a class folder count for that class; there, the DICOM files of a folder are one example. A
+    folder that several links lead to is read once a split, under its own name where it has one there. Examples are the
+    files of one modality, by their endings: the one that most files have. Hidden files and files of other kinds are
+    passed over. A class folder without any examples is no class, which a note says.
 
     Raises:
         WrongUse: there are no examples, no class folders, or fewer than two classes; or the layout is mixed.
     """
     found = [_Found.within(folder, split) for split, folder in _split_folders(root).items()]
     files = [file for part in found for file in part.files()]
+    if modality == "auto" and not files:
+        kinds = ", ".join(endings(name) for name, one in MODALITIES.items() if one.extensions)
+        raise WrongUse(f"{root}: no file that could be an example; put those of each class into a folder: {kinds}")
     kind = commonest(files) if modality == "auto" else modality
     notes: list[str] = []
     rows = [row for part in found for row in part.rows(kind, notes)]
@@ -66,7 +70,7 @@ class _Found:
                 notes.append(f"{folder}: no {many} in it; left out")
             rows += [Row(self.split, file, (folder.name,)) for file in own]
         if not rows:
-            found = f"{loose} {many} but no class folders" if loose else f"no {many}"
+            found = f"{loose} {many} but no class folders" if loose else f"no {endings(kind)}"
             raise WrongUse(f"{self.folder}: {found}; put the {many} of each class into a folder with its name")
         if loose:
             notes.append(f"{self.folder}: {loose} {many} outside the class folders; left out")
@@ -96,15 +100,20 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return splits
 
 
-def _examples(folder: Path, seen: set[tuple[int, int]]) -> Iterator[str]:
+def _examples(folder: Path, seen: set[tuple[int, int]], inner: bool = False) -> Iterator[str]:
     identity = _identity(folder)
     if identity in seen:
         return
     seen.add(identity)
+    # A class's own folder is no example: whatever lies in it is one each.
+    slices = {os.path.abspath(path) for path in series_in(folder)} if inner else set()
+    if slices:
+        yield os.path.abspath(folder) + FOLDER
     with os.scandir(folder) as entries:
-        yield from (os.path.abspath(entry.path) for entry in entries if _is_example(entry))
-    for inner in _visible_folders(folder):
-        yield from _examples(inner, seen)
+        files = [os.path.abspath(entry.path) for entry in entries if _is_example(entry)]
+    yield from (file for file in files if file not in slices)
+    for each in _visible_folders(folder):
+        yield from _examples(each, seen, inner=True)
 
 
 def _visible_folders(folder: Path) -> list[Path]:

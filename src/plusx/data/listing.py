@@ -9,9 +9,10 @@ import numpy as np
 from plusx.data.assemble import Measured, Row, assemble, assemble_numbers, classes_of, split_named, targets_of
 from plusx.data.mask_layouts import Paired, classes_beside, masked_samples
 from plusx.data.masks import Codes
-from plusx.data.modalities import commonest
+from plusx.data.modalities import commonest, modality_of
 from plusx.data.numbers import TARGET, numbers_in, target_columns, target_names
 from plusx.data.rows import Table, read_table
+from plusx.data.series import FOLDER
 from plusx.data.sources import SPLITS, DataSet, Samples
 from plusx.data.text_source import TextSource
 from plusx.data.transcripts import transcribed_files
@@ -126,14 +127,15 @@ def _missing(columns: Sequence[str]) -> str:
 
 
 def full_path(file: str, base: str, where: str) -> str:
-    """A listed file's path, from the folder `base` where it is relative.
+    """A listed file's path, from the folder `base` where it is relative; one of a folder ends in a slash.
 
     Raises:
         WrongUse: there is none.
     """
     if not file.strip():
         raise WrongUse(f"{where}: no path; fill it in or remove it")
-    return os.path.normpath(os.path.join(base, file))
+    path = os.path.normpath(os.path.join(base, file))
+    return path + FOLDER if modality_of(path) is None and os.path.isdir(path) else path
 
 
 def labels_in(text: str, where: str, multilabel: bool) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def in_order(prepared: Prepared, batch_size: int, device: str | torch.device = "
 
     with closing(_one_ahead(gather, range(0, len(prepared), batch_size))) as ahead:
         for values, targets in ahead:
-            yield Batch(_to_tensor(values, device), _as_learned(_to_targets(targets, device)))
+            yield Batch(_to_tensor(values, device), learned_targets(targets, device))
 
 
 def _to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
@@ -134,6 +134,11 @@ def _moved(augmentation: Augmentation, targets: Tensor, inputs: Tensor, u: Tenso
         return move_masks(augmentation, targets, u)
     height, width = inputs.shape[2:]
     return move_boxes(augmentation, targets, (height, width), u)
+
+
+def learned_targets(targets: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Stored targets as a task's losses take them: labels of any number as shares, masks as places of classes."""
+    return _as_learned(_to_targets(targets, torch.device(device)))
 
 
 def _as_learned(targets: Tensor) -> Tensor:

@@ -82,6 +82,16 @@ def modality_of(name: str) -> str | None:
     return next((key for key in MODALITIES if may_be(name, key)), None)
 
 
+def endings(modality: str) -> str:
+    """What a modality's examples are called, and the endings of their files.
+
+    >>> endings("signal")
+    'signals (.npy, .csv)'
+    """
+    own = MODALITIES[modality]
+    return f"{own.many} ({', '.join(own.extensions)})" if own.extensions else own.many
+
+
 def may_be(name: str, modality: str) -> bool:
     """Whether the file called `name` may be of this modality, by its ending.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
         BadSample: no NIfTI, damaged, cut short, too large, not of three or four axes, or without a usable spacing.
         PlusxError: nibabel is not installed.
     """
-    nibabel = _nibabel()
+    nibabel = nibabel_here()
     try:
         image = _opened(nibabel, source)
         if len(image.shape) not in (3, 4):
@@ -56,8 +57,7 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
         if image.get_data_dtype().kind not in "iuf":
             raise BadSample(f"voxels of type {image.get_data_dtype()} are not supported; save one number a voxel")
         spacing = _spacing(nibabel, image)
-        axes = nibabel.orientations.io_orientation(image.affine)
-        values = nibabel.orientations.apply_orientation(image.get_fdata(dtype=np.float32), axes)
+        voxels = turned(nibabel, image.get_fdata(dtype=np.float32), image.affine, spacing)
         # Only at its end gzip says whether the file is whole.
         image.file_map["image"].fileobj.read(1)
     except BadSample:
@@ -68,17 +68,32 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise BadSample(f"the file is damaged ({words[:120]})") from error
-    turned = [spacing[int(np.flatnonzero(axes[:, 0] == axis)[0])] for axis in (2, 1, 0)]
+    return voxels
+
+
+def turned(nibabel: Any, values: np.ndarray, affine: np.ndarray, spacing: Sequence[float]) -> Voxels:
+    """A volume whose axes `affine` (4, 4) leads to the right, the front and the head, as `read_nifti` gives one.
+
+    `spacing` is along the axes of `values`, which are three, or four with channels last.
+    """
+    axes = nibabel.orientations.io_orientation(affine)
+    values = nibabel.orientations.apply_orientation(values, axes)
+    of_axis = [spacing[int(np.flatnonzero(axes[:, 0] == axis)[0])] for axis in (2, 1, 0)]
     if values.ndim == 3:
         values = values[..., None]
-    return Voxels(np.ascontiguousarray(values.transpose(2, 1, 0, 3)), (turned[0], turned[1], turned[2]))
+    return Voxels(np.ascontiguousarray(values.transpose(2, 1, 0, 3)), (of_axis[0], of_axis[1], of_axis[2]))
 
 
-def _nibabel() -> Any:
+def nibabel_here() -> Any:
+    """nibabel.
+
+    Raises:
+        PlusxError: it is not installed.
+    """
     try:
         import nibabel
     except ImportError:
-        raise PlusxError("NIfTI files are read by nibabel, which is not here; pip install 'plusx[medical]'") from None
+        raise PlusxError("scans are turned by nibabel, which is not here; pip install 'plusx[medical]'") from None
     return nibabel
 
 

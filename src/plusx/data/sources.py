@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from plusx.data.box_rows import Boxes, box_classes, renumbered
 from plusx.data.image import BadSample
+from plusx.data.series import series_bytes, slices_in
 from plusx.errors import WrongUse
 from plusx.words import numbers
 
@@ -84,10 +85,13 @@ class FileSource:
         return Path(os.fsdecode(self._paths[int(index)].as_py()))
 
     def read(self, index: int) -> bytes:
-        """The file's bytes. Raises BadSample where it is missing, unreadable, not regular, or above 1 GiB."""
+        """The file's bytes, or a folder's slices. Raises BadSample where it is missing, unreadable, of another kind, or
+        above 1 GiB."""
         path = self._path(index)
         try:
             status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                return series_bytes(path, MAX_FILE_BYTES)
             if not stat.S_ISREG(status.st_mode):
                 raise BadSample("not a regular file")
             if status.st_size > MAX_FILE_BYTES:
@@ -103,16 +107,22 @@ class FileSource:
         digest = hashlib.sha256(b"files")
         for index in range(len(self)):
             path = self._path(index)
-            try:
-                status = path.stat()
-                state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-            except (OSError, ValueError):
-                state = "missing"
-            digest.update(os.fsencode(path) + f"\0{state}\0".encode())
+            digest.update(os.fsencode(path) + f"\0{_state(path)}\0".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def take(self, indices: Indices) -> "FileSource":
         return FileSource(self._paths.take(pa.array(np.asarray(indices, np.int64))))
+
+
+def _state(path: Path) -> str:
+    """What changes whenever the file does, or a slice of the folder."""
+    try:
+        status = path.stat()
+        slices = slices_in(path) if stat.S_ISDIR(status.st_mode) else []
+    except (OSError, ValueError):
+        return "missing"
+    own = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return " ".join([own, *(f"{os.path.basename(each)} {_state(Path(each))}" for each in slices)])
 
 
 class ArraySource:

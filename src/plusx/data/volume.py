@@ -3,8 +3,9 @@
 What comes out for what goes in (`tests/data/test_volume.py` holds each line):
 
 - files: `.npy` of three axes, or four with channels last; NIfTI, packed or not; told by their first bytes
-- NIfTI is turned to one orientation, and resampled to the spec's spacing in millimetres; `.npy` says no spacing: its
-  voxels are taken as they are
+- DICOM: a series' slices in a zip, as a folder of them is read, too; or one file of many frames
+- NIfTI and DICOM are turned to one orientation, and resampled to the spec's spacing in millimetres; `.npy` says no
+  spacing: its voxels are taken as they are
 - resampling is linear, after a Gaussian where voxels become fewer
 - values are cut off at the window's ends, or at each volume's own percentiles, and lie from 0 to 255 then, as pixels
   do: a network of pictures, inflated, meets the scale that it knows
@@ -24,11 +25,15 @@ from jaxtyping import Float16, Float32
 from pydantic import BaseModel, Field, PositiveFloat, model_validator
 
 from plusx.data.decode import BadSample
+from plusx.data.dicom import read_dicom
 from plusx.data.nifti import Voxels, is_nifti, read_nifti
 from plusx.data.npy import MAGIC, read_npy
+from plusx.data.series import FOLDER, is_dicom, zipped_slices
 
-EXTENSIONS = (".npy", ".nii", ".nii.gz")
-"""The file endings, in lower case, by which volumes are found in folders."""
+EXTENSIONS = (".npy", ".nii", ".nii.gz", ".dcm", ".zip", FOLDER)
+"""The endings, in lower case, by which volumes are found in folders."""
+PACKED = b"PK\x03\x04"
+MAX_BYTES = 1 << 30
 
 Volume = Float32[np.ndarray, "depth height width channels"]
 TOP = 255.0
@@ -108,7 +113,7 @@ class VolumeSpec(BaseModel, frozen=True, extra="forbid"):
 
         Raises:
             BadSample: no volume, damaged, too large, of other channels, or with a value that is no finite number.
-            PlusxError: it is a NIfTI file, and nibabel is not installed.
+            PlusxError: it is a NIfTI or DICOM file, and what reads it (`plusx[medical]`) is not installed.
         """
         values, spacing = read_voxels(source, self.max_voxels)
         if values.shape[3] != self.channels:
@@ -139,9 +144,7 @@ def read_voxels(source: bytes | np.ndarray, max_voxels: int) -> Voxels:
     if isinstance(source, bytes) and not source.startswith(MAGIC):
         if not source:
             raise BadSample("the file is empty")
-        if not is_nifti(source):
-            raise BadSample("not a .npy or NIfTI volume, whatever its name says")
-        found = read_nifti(source, max_voxels)
+        found = _scan(source, max_voxels)
     else:
         found = Voxels(_with_channels(read_npy(source) if isinstance(source, bytes) else source, max_voxels), None)
     if not found.values.size:
@@ -150,6 +153,16 @@ def read_voxels(source: bytes | np.ndarray, max_voxels: int) -> Voxels:
         place = " ".join(map(str, np.argwhere(~np.isfinite(found.values))[0][:3]))
         raise BadSample(f"voxel {place} (slice, row, column from 0) is infinite or no number; give it a value")
     return found
+
+
+def _scan(source: bytes, max_voxels: int) -> Voxels:
+    if source.startswith(PACKED):
+        return read_dicom(zipped_slices(source, MAX_BYTES), max_voxels)
+    if is_dicom(source):
+        return read_dicom({"the file": source}, max_voxels)
+    if is_nifti(source):
+        return read_nifti(source, max_voxels)
+    raise BadSample("not a .npy, NIfTI or DICOM volume, whatever its name says")
 
 
 def _with_channels(values: np.ndarray, max_voxels: int) -> Volume:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -27,11 +27,27 @@ def evaluate(archive: Archive, engine: Engine, prepared: Prepared, decoder: Deco
         WrongUse: there is a decoder, but no transcript to read.
         PlusxError: not one example could be read.
     """
+    return judge(archive, engine, prepared, decoder).scores
+
+
+class Judged(NamedTuple):
+    """Scores as `evaluate` gives them, and the outputs that were scored; None where the task's are not kept."""
+
+    scores: dict[str, Any]
+    outputs: Float[np.ndarray, "count outputs *space"] | None
+
+
+def judge(archive: Archive, engine: Engine, prepared: Prepared, decoder: Decoder | None = None) -> Judged:
+    """As `evaluate`, with what was scored."""
     if len(prepared) == 0:
         raise PlusxError("nothing to evaluate: not one example could be read; see the reasons above")
     task = reading(task_from_json(archive.manifest.task), None, decoder)
-    scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), prepared.classes)
-    return {**scores, "skipped": len(prepared.skipped)}
+    skipped = {"skipped": len(prepared.skipped)}
+    if task.BULKY:
+        scores = task.scores_in_batches(batches(engine, prepared, task.AT_ONCE), prepared.classes)
+        return Judged({**scores, **skipped}, None)
+    outputs = all_outputs(engine, prepared)
+    return Judged({**task.scores(outputs, prepared.targets, prepared.classes), **skipped}, outputs)
 
 
 def batches(engine: Engine, prepared: Prepared, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

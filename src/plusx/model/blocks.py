@@ -2,7 +2,9 @@
 
 v1 (arXiv 1512.03385): each convolution is followed by its normalisation, and the last ReLU comes after the
 addition. v2, pre-activation (arXiv 1603.05027): normalisation and ReLU come before each convolution, nothing
-after the addition. A stride stands in a v1 bottleneck's first 1x1, in v1.5 (torchvision's) in its 3x3.
+after the addition. A stride stands in a v1 bottleneck's first 1x1, in v1.5 (torchvision's) in its 3x3. Tang and
+Lin's (arXiv 1710.10361): ReLU, then normalisation after each convolution; the last ReLU is added as it is, and
+whoever reads the sum normalises it first.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from plusx.model.layers import Layers, StochasticDepth
+from plusx.model.layers import Layers, Reads, StochasticDepth
 from plusx.model.shortcuts import SHORTCUTS, Change, chain
 from plusx.residual import Residual
 
@@ -27,12 +29,14 @@ class Place:
         stride: 1, or what the block divides the spatial size by.
         inner: the channels of a bottleneck's middle, all groups together.
         groups: the groups of a bottleneck's 3x3, ResNeXt's cardinality (arXiv 1611.05431).
-        dilation: the distance between the places that a 3x3, or a repeated block's kernel, sees (arXiv 1511.07122).
+        dilations: the distance between the places that a 3x3, or a repeated block's kernel, sees (arXiv 1511.07122);
+            the second is that of a second 3x3.
         dropout: the share of values a wide block drops between its convolutions (arXiv 1605.07146), a repeated one
             after each ReLU inside.
         drop_branch: the probability that training leaves the branch out of one example (arXiv 1603.09382).
         kernel: the size of a repeated block's convolutions, in each dimension; odd.
         repeats: how many convolutions a repeated block has, one after another.
+        first: whether it is the network's first block, which reads the stem and no sum.
     """
 
     channels: int
@@ -40,11 +44,17 @@ class Place:
     stride: int = 1
     inner: int = 0
     groups: int = 1
-    dilation: int = 1
+    dilations: tuple[int, int] = (1, 1)
     dropout: float = 0.0
     drop_branch: float = 0.0
     kernel: int = 3
     repeats: int = 1
+    first: bool = False
+
+    @property
+    def dilation(self) -> int:
+        """Of a block's only 3x3, or of its first."""
+        return self.dilations[0]
 
 
 def basic(layers: Layers, place: Place) -> nn.Sequential:
@@ -54,7 +64,7 @@ def basic(layers: Layers, place: Place) -> nn.Sequential:
         norm1=layers.normalise(place.filters),
         act1=layers.activate(),
         reduce=layers.reduce(place.filters, place.stride),
-        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilation),
+        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
         norm2=layers.normalise(place.filters),
         attention=layers.attend(place.filters),
     )
@@ -102,7 +112,7 @@ def preact_basic(layers: Layers, place: Place) -> nn.Sequential:
         act2=layers.activate(),
         reduce=layers.reduce(place.filters, place.stride),
         dropout=nn.Dropout(place.dropout) if place.dropout else None,
-        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilation),
+        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
         attention=layers.attend(place.filters),
     )
 
@@ -121,6 +131,20 @@ def preact_bottleneck(layers: Layers, place: Place) -> nn.Sequential:
         reduce=layers.reduce(place.inner, place.stride),
         conv3=layers.conv(place.inner, place.filters * 4, 1),
         attention=layers.attend(place.filters * 4),
+    )
+
+
+def relu_norm(layers: Layers, place: Place) -> nn.Sequential:
+    """Two 3x3 convolutions, each with its ReLU, each but a network's first after a normalisation (arXiv 1710.10361)."""
+    return chain(
+        norm1=None if place.first else layers.normalise(place.channels),
+        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
+        act1=layers.activate(),
+        reduce=layers.reduce(place.filters, place.stride),
+        norm2=layers.normalise(place.filters),
+        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
+        act2=layers.activate(),
+        attention=layers.attend(place.filters),
     )
 
 
@@ -169,25 +193,35 @@ def _repeated(layers: Layers, place: Place, convolution: Callable[[int, int], di
 
 @dataclass(frozen=True)
 class Block:
-    """A kind of block: its branch, its factor of channels, whether it is v2, and which options it has."""
+    """A kind of block: its branch, its factor of channels, how its sum is read, and which options it has."""
 
     branch: Callable[[Layers, Place], nn.Sequential]
     expansion: int = 1
-    preactivated: bool = False
+    reads: Reads = "as_it_is"
     grouped: bool = False
     dropout: bool = False
     repeated: bool = False
+
+    @property
+    def preactivated(self) -> bool:
+        """Whether it is v2."""
+        return self.reads == "normalised_and_activated"
+
+    @property
+    def activates(self) -> bool:
+        """Whether it activates its sum."""
+        return self.reads == "as_it_is"
 
     def build(self, layers: Layers, place: Place, shortcut: str | None) -> nn.Module:
         """The block at its place: branch, shortcut, addition. `shortcut` None makes it plain."""
         branch = self.branch(layers, place)
         if place.drop_branch:
             branch.add_module("drop_branch", StochasticDepth(place.drop_branch))
-        activation = None if self.preactivated else layers.activate()
+        activation = layers.activate() if self.activates else None
         if shortcut is None:
             return Residual(branch, None, activation)
         change = Change(place.channels, place.filters * self.expansion, place.stride)
-        past = SHORTCUTS[shortcut](layers, change, normalised=not self.preactivated)
+        past = SHORTCUTS[shortcut](layers, change, normalised=self.activates)
         if self.preactivated and not isinstance(past, nn.Identity):
             # Where the shape changes, both paths start from the activated x (arXiv 1603.05027, section 4.1).
             return chain(preact=branch[:2], residual=Residual(branch[2:], past))
@@ -198,9 +232,10 @@ BLOCKS: dict[str, Block] = {
     "basic": Block(basic),
     "bottleneck": Block(bottleneck, expansion=4, grouped=True),
     "bottleneck_v1": Block(bottleneck_v1, expansion=4, grouped=True),
-    "preact_basic": Block(preact_basic, preactivated=True),
-    "preact_bottleneck": Block(preact_bottleneck, expansion=4, preactivated=True, grouped=True),
-    "wide": Block(preact_basic, preactivated=True, dropout=True),
+    "preact_basic": Block(preact_basic, reads="normalised_and_activated"),
+    "preact_bottleneck": Block(preact_bottleneck, expansion=4, reads="normalised_and_activated", grouped=True),
+    "wide": Block(preact_basic, reads="normalised_and_activated", dropout=True),
+    "relu_norm": Block(relu_norm, reads="normalised"),
     "jasper": Block(jasper, dropout=True, repeated=True),
     "separable": Block(separable, dropout=True, repeated=True),
 }

@@ -35,13 +35,12 @@ class RetinaNet(nn.Module):
     1311.2524, appendix C).
 
     Args:
-        layers: makes the first layers of pre-activation networks.
+        layers: makes what reads the stages' sums.
         widths: the channels of each map.
         num_classes: of the things to find.
-        activated: whether a ReLU follows the stages; else normalisation and ReLU come first here.
     """
 
-    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int, *, activated: bool):
+    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int):
         # Imported here: it takes longer than all of our own modules together.
         from torchvision.models.detection.retinanet import RetinaNetHead
         from torchvision.ops import FeaturePyramidNetwork
@@ -50,10 +49,7 @@ class RetinaNet(nn.Module):
         self.used = [name for name in widths if name != "unpooled"][-FROM_STAGES:]
         channels = [widths[name] for name in self.used]
         filters = max(LEAST_FILTERS, min(channels[-1] // 4, MOST_FILTERS) // LEAST_FILTERS * LEAST_FILTERS)
-        self.first = nn.ModuleList(
-            nn.Identity() if activated else chain(norm=layers.normalise(width), act=layers.activate())
-            for width in channels
-        )
+        self.first = nn.ModuleList(chain(**layers.read(width)) for width in channels)
         self.pyramid = FeaturePyramidNetwork(channels, filters)
         steps = [nn.Conv2d(width, filters, 3, 2, 1) for width in (channels[-1], *[filters] * (FURTHER - 1))]
         for step in steps:

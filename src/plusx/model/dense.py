@@ -27,15 +27,14 @@ class DenseHead(nn.Module):
     """A head that sees all maps.
 
     Args:
-        layers: makes its layers.
+        layers: makes its layers, and first what reads the last stage's sum.
         widths: the channels of each map.
-        activated: whether a ReLU follows the stages; else normalisation and ReLU come first here.
     """
 
-    def __init__(self, layers: Layers, widths: Mapping[str, int], *, activated: bool):
+    def __init__(self, layers: Layers, widths: Mapping[str, int]):
         super().__init__()
         last = list(widths.values())[-1]
-        self.first = nn.Identity() if activated else chain(norm=layers.normalise(last), act=layers.activate())
+        self.first = chain(**layers.read(last))
         self.mode = _LINEAR[layers.dims]
 
     def forward(self, maps: Maps, size: Sequence[int]) -> Float[Tensor, "batch classes *space"]:
@@ -60,8 +59,8 @@ class Fcn(DenseHead):
     torchvision's network is `resnet50(head="fcn", strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))`.
     """
 
-    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int, *, activated: bool):
-        super().__init__(layers, widths, activated=activated)
+    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int):
+        super().__init__(layers, widths)
         channels = list(widths.values())[-1]
         middle = max(channels // 4, 1)
         self.conv = layers.conv(channels, middle, 3)
@@ -80,8 +79,8 @@ class UNet(DenseHead):
     Each step has two 3x3 of half the joined stage's channels, 16 to 256; the finest step's logits are interpolated.
     """
 
-    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int, *, activated: bool):
-        super().__init__(layers, widths, activated=activated)
+    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int):
+        super().__init__(layers, widths)
         *skips, channels = widths.values()
         self.steps = nn.ModuleList()
         for skip in reversed(skips):
@@ -102,8 +101,8 @@ class DeepLab(DenseHead):
     torchvision's network is `resnet50(head="deeplab", strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))`.
     """
 
-    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int, *, activated: bool):
-        super().__init__(layers, widths, activated=activated)
+    def __init__(self, layers: Layers, widths: Mapping[str, int], num_classes: int):
+        super().__init__(layers, widths)
         channels, filters = list(widths.values())[-1], ASPP_FILTERS
         self.near = _activated(layers, channels, filters, 1)
         self.far = nn.ModuleList(_activated(layers, channels, filters, 3, rate) for rate in RATES)

@@ -39,6 +39,23 @@ class Unit(nn.Module):
         return F.normalize(x, dim=1)
 
 
+class Roots(nn.Module):
+    """Square roots, for vectors without negative numbers: no few large ones outweigh the rest.
+
+    Of directions of roots the cosine is Hellinger's (Arandjelovic and Zisserman, "Three things everyone should know to
+    improve object retrieval", CVPR 2012, section 3).
+
+    >>> Roots()(torch.tensor([[0.25, 4.0]])).tolist()
+    [[0.5, 2.0]]
+    """
+
+    # Nearer to zero, roots would make much of the last digits.
+    LEAST = 1e-6
+
+    def forward(self, x: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
+        return x.clamp(min=self.LEAST).sqrt()
+
+
 class Prototypes(nn.Module):
     """A direction for each class, and the cosines of vectors of length 1 to them."""
 
@@ -103,11 +120,11 @@ def largest(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
 
 
 def dilated(layers: Layers, channels: int) -> tuple[dict[str, nn.Module], int]:
-    """One 3x3 more, whose places are 16 apart: the last convolution of res15 (arXiv 1710.10361, section 3.2)."""
+    """A 3x3 whose places are 16 apart, ReLU and normalisation: the end of res15 (arXiv 1710.10361, section 3.2)."""
     return {
         "conv": layers.conv(channels, channels, 3, dilation=16),
-        "norm1": layers.normalise(channels),
         "act1": layers.activate(),
+        "norm1": layers.normalise(channels),
     }, channels
 
 
@@ -169,13 +186,18 @@ def numbers(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Mod
 
 
 def embed(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
-    """The mean over all positions, one linear layer, and its direction: `(batch, channels)`, each of length 1."""
-    return {**pool(layers, channels, num_classes), "embedding": nn.Linear(channels, channels), "unit": Unit()}
+    """The mean over all positions, its roots, their direction: `(batch, channels)`, each of length 1."""
+    return {**pool(layers, channels, num_classes), "roots": Roots(), "unit": Unit()}
 
 
 def cosine(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
-    """`embed`, then the cosines to a prototype of each class: `(batch, num_classes)`."""
-    return {**embed(layers, channels, num_classes), "prototypes": Prototypes(channels, num_classes)}
+    """The mean over all positions, one linear layer, and its cosines to a prototype of each class: `(batch, classes)`.
+
+    The linear layer takes up what only serves the trained classes, so that the mean before it keeps more of what tells
+    others apart (arXiv 2002.05709, section 4.2): `embed` is without it.
+    """
+    projection = {"projection": nn.Linear(channels, channels), "unit": Unit()}
+    return {**pool(layers, channels, num_classes), **projection, "prototypes": Prototypes(channels, num_classes)}
 
 
 def frames(layers: Layers, channels: int, num_classes: int) -> dict[str, nn.Module]:
@@ -199,10 +221,8 @@ HEADS: dict[str, Callable[[Layers, int, int], dict[str, nn.Module]]] = {
 }
 
 
-def build_head(
-    head: str, layers: Layers, channels: int, num_classes: int, *, activated: bool, neck: str = "none"
-) -> nn.Sequential:
-    """Neck and head; after pre-activation stages, whose sum nothing follows, normalisation and ReLU come first."""
-    first = {} if activated else {"norm": layers.normalise(channels), "act": layers.activate()}
+def build_head(head: str, layers: Layers, channels: int, num_classes: int, neck: str = "none") -> nn.Sequential:
+    """Neck and head; what reads the last stage's sum comes first: in v2 normalisation and ReLU."""
+    first = layers.read(channels)
     between, channels = NECKS[neck](layers, channels)
     return chain(**first, **between, **HEADS[head](layers, channels, num_classes))

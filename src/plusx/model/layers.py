@@ -11,22 +11,36 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Norm = Literal["batch", "group", "none"]
+Norm = Literal["batch", "batch_unweighted", "group", "none"]
 Attention = Literal["se", "eca", "none"]
 Antialias = Literal["blur", "average", "none"]
+Reads = Literal["as_it_is", "normalised", "normalised_and_activated"]
+"""What a block's sum goes through before a layer reads it."""
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _MAX_POOL = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 
 
-class AveragePool3d(nn.AvgPool3d):
-    """torch's, and for a volume thinner than a cell what torch does in one and two dimensions: the average of it."""
+class AveragePool(nn.Module):
+    """The average of each cell of values that are there; of a map thinner than a cell, the average of all of it.
 
-    def forward(self, input: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *reduced"]:
-        sides = self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size,) * 3
-        cell = [min(side, size) for side, size in zip(sides, input.shape[2:], strict=True)]
-        return F.avg_pool3d(input, cell, self.stride, 0, self.ceil_mode, self.count_include_pad)
+    >>> AveragePool((4,), ceil=False)(torch.tensor([[[1.0, 3.0]]])).tolist()
+    [[[2.0]]]
+    """
+
+    def __init__(self, cell: tuple[int, ...], *, ceil: bool):
+        super().__init__()
+        self.cell, self.ceil = cell, ceil
+        self._pool = _AVERAGE_POOL[len(cell)]
+
+    def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch channels *reduced"]:
+        inside = [min(side, size) for side, size in zip(self.cell, x.shape[2:], strict=True)]
+        return self._pool(x, inside, self.cell, 0, self.ceil, False)
+
+    def extra_repr(self) -> str:
+        return f"cell={self.cell}, ceil={self.ceil}"
 
 
 class StochasticDepth(nn.Module):
@@ -53,19 +67,17 @@ class StochasticDepth(nn.Module):
         return f"p={self.p}"
 
 
-_AVERAGE_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: AveragePool3d}
-
-
 @dataclass(frozen=True)
 class Layers:
     """Makes a network's layers, so that a block says what it is made of and not in how many dimensions.
 
     Args:
         dims: 1 (sound, signals, text), 2 (pictures) or 3 (volumes).
-        norm: batch normalisation, group normalisation (arXiv 1803.08494) or none.
+        norm: batch normalisation, with weights or without, group normalisation (arXiv 1803.08494) or none.
         attention: squeeze-and-excitation (arXiv 1709.01507), ECA (arXiv 1910.03151), or none.
         squeeze: the share of channels that squeeze-and-excitation keeps in its middle.
         antialias: what prevents a stride's aliasing: a binomial filter (arXiv 1904.11486), an average, none.
+        reads: what the blocks' sums go through before a layer reads them.
 
     >>> Layers(dims=1).conv(16, 32, 3, stride=2)
     Conv1d(16, 32, kernel_size=(3,), stride=(2,), padding=(1,), bias=False)
@@ -76,6 +88,7 @@ class Layers:
     attention: Attention = "none"
     squeeze: float = 1 / 16
     antialias: Antialias = "none"
+    reads: Reads = "as_it_is"
 
     def conv(
         self, channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
@@ -96,6 +109,8 @@ class Layers:
         """
         if self.norm == "batch":
             return _BATCH_NORM[self.dims](channels)
+        if self.norm == "batch_unweighted":
+            return _BATCH_NORM[self.dims](channels, affine=False)
         if self.norm == "group":
             return nn.GroupNorm(math.gcd(32, channels // 2, channels), channels)
         return nn.Identity()
@@ -104,6 +119,13 @@ class Layers:
         """ReLU."""
         # In place, a pre-activation block without normalisation would overwrite the x of its shortcut.
         return nn.ReLU(inplace=self.norm != "none")
+
+    def read(self, channels: int) -> dict[str, nn.Module]:
+        """What the sum of the last block goes through before the head reads it, by name."""
+        if self.reads == "as_it_is":
+            return {}
+        act = {"act": self.activate()} if self.reads == "normalised_and_activated" else {}
+        return {"norm": self.normalise(channels), **act}
 
     def attend(self, channels: int) -> nn.Module | None:
         """The attention at the end of a branch of `channels` channels, if the network has one."""
@@ -131,7 +153,7 @@ class Layers:
 
     def average_pool(self, stride: int | tuple[int, ...], *, ceil: bool = True) -> nn.Module:
         """The average of each cell of `stride`; with `ceil` what is left at the edge is a cell, too."""
-        return _AVERAGE_POOL[self.dims](stride, stride, ceil_mode=ceil, count_include_pad=False)
+        return AveragePool(stride if isinstance(stride, tuple) else (stride,) * self.dims, ceil=ceil)
 
 
 class SqueezeExcite(nn.Module):

@@ -38,13 +38,22 @@ class ResNetSpec(BaseModel):
         default=10, description="outputs of the linear head; numbers of `numbers`; classes of `cosine`"
     )
     block: Literal[
-        "basic", "bottleneck", "bottleneck_v1", "preact_basic", "preact_bottleneck", "wide", "jasper", "separable"
+        "basic",
+        "bottleneck",
+        "bottleneck_v1",
+        "preact_basic",
+        "preact_bottleneck",
+        "wide",
+        "relu_norm",
+        "jasper",
+        "separable",
     ] = "basic"
     shortcut: Literal["A", "B", "C", "D"] | None = Field(default="B", description="null is a plain network")
     stem: Literal[
         "imagenet",
         "cifar",
         "small",
+        "relu",
         "mean_2",
         "mean_34",
         "deep_d",
@@ -65,8 +74,9 @@ class ResNetSpec(BaseModel):
     dims: Literal[1, 2, 3] = 2
     stem_filters: PositiveInt | None = Field(default=None, description="the stem's width; null: the first stage's")
     strides: tuple[PositiveInt, ...] | None = Field(default=None, description="each stage's; null: 1, then 2s")
-    dilations: tuple[PositiveInt, ...] | None = Field(
-        default=None, description="each stage's distance between the places a 3x3 sees; null: 1"
+    dilations: tuple[PositiveInt | tuple[PositiveInt, PositiveInt], ...] | None = Field(
+        default=None,
+        description="each stage's distance between the places a 3x3 sees, or those of its blocks' two 3x3; null: 1",
     )
     cardinality: PositiveInt = Field(default=1, description="groups of a bottleneck's 3x3")
     group_width: PositiveInt = Field(default=64, description="width of one group where the stage has 64 filters")
@@ -97,8 +107,11 @@ class ResNetSpec(BaseModel):
         return self.strides if self.strides is not None else (1, *(2 for _ in self.num_layers[1:]))
 
     @property
-    def stage_dilations(self) -> tuple[int, ...]:
-        """The dilation of each stage's blocks; the first block of a stage keeps that of the stage before."""
+    def stage_dilations(self) -> tuple[int | tuple[int, int], ...]:
+        """The dilation of each stage's blocks; the first block of a stage keeps that of the stage before.
+
+        Where a stage has two, they are those of the two 3x3 of each of its blocks, the first one included.
+        """
         return self.dilations if self.dilations is not None else (1,) * len(self.num_layers)
 
     @property
@@ -132,6 +145,10 @@ class ResNetSpec(BaseModel):
             raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
         if self.dropout and not kind.dropout:
             raise ValueError(f"dropout stands inside wide and repeated blocks; {self.block} blocks have none")
+        if (kind.grouped or kind.repeated) and any(isinstance(one, tuple) for one in self.stage_dilations):
+            raise ValueError(f"two dilations a stage are those of two 3x3, which {self.block} blocks have not")
+        if self.zero_init and (kind.reads == "normalised" or self.norm == "batch_unweighted"):
+            raise ValueError("zero_init needs a branch that ends in a weight: no relu_norm blocks, no batch_unweighted")
         if self.head == "retinanet" and self.dims != 2:
             raise ValueError(f"boxes are found in two dimensions, not in {self.dims}")
         if self.shortcut is None and (self.stochastic_depth or self.zero_init):
@@ -174,10 +191,9 @@ class ResNet(nn.Module):
             raise WrongUse(in_one_line(error, "ResNet", list(ResNetSpec.model_fields))) from None
         self.spec: dict[str, Any] = spec.model_dump(mode="json")
         kind = BLOCKS[spec.block]
-        layers = Layers(spec.dims, spec.norm, spec.attention, spec.squeeze, spec.antialias)
-        activated = not kind.preactivated
+        layers = Layers(spec.dims, spec.norm, spec.attention, spec.squeeze, spec.antialias, kind.reads)
         self.stem, channels = STEMS[spec.stem](
-            layers, spec.in_channels, spec.stem_filters or spec.widths[0], activated=activated
+            layers, spec.in_channels, spec.stem_filters or spec.widths[0], activated=not kind.preactivated
         )
         stem_channels = channels
         self.stages, channels = _build_stages(spec, kind, layers, channels)
@@ -185,9 +201,9 @@ class ResNet(nn.Module):
         if self._sees_all:
             widths = {"unpooled": stem_channels} if hasattr(self.stem, "pool") else {}
             widths |= {f"stage{number}": width * kind.expansion for number, width in enumerate(spec.widths, 1)}
-            self.head = SEEING_ALL[spec.head](layers, widths, spec.num_classes, activated=activated)
+            self.head = SEEING_ALL[spec.head](layers, widths, spec.num_classes)
         else:
-            self.head = build_head(spec.head, layers, channels, spec.num_classes, activated=activated, neck=spec.neck)
+            self.head = build_head(spec.head, layers, channels, spec.num_classes, spec.neck)
         self._initialise(zero=spec.zero_init)
 
     def forward(self, x: Float[Tensor, "batch channels *space"]) -> Float[Tensor, "batch outputs *space"]:
@@ -233,9 +249,10 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
     stages = nn.Sequential()
     number, total = 0, sum(spec.num_layers)
     sizes = (spec.num_layers, spec.widths, spec.stage_strides, spec.stage_dilations, spec.stage_kernels)
-    before = 1
+    before = (1, 1)
     for blocks, filters, stage_stride, dilation, kernel in zip(*sizes, strict=True):
         stage = nn.Sequential()
+        first, others = (dilation, dilation) if isinstance(dilation, tuple) else (before, (dilation, dilation))
         for position in range(blocks):
             number += 1
             place = Place(
@@ -244,18 +261,19 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
                 stride=stage_stride if position == 0 else 1,
                 inner=spec.inner(filters),
                 groups=spec.cardinality,
-                dilation=before if position == 0 else dilation,
+                dilations=first if position == 0 else others,
                 dropout=spec.dropout,
                 # The linear rule of arXiv 1603.09382: the l-th of L branches is left out with l/L of the
                 # last's probability.
                 drop_branch=spec.stochastic_depth * number / total,
                 kernel=kernel,
                 repeats=spec.repeats,
+                first=number == 1,
             )
             stage.append(kind.build(layers, place, spec.shortcut))
             channels = filters * kind.expansion
         stages.append(stage)
-        before = dilation
+        before = (others[1], others[1])
     return stages, channels
 
 

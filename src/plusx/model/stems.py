@@ -35,13 +35,18 @@ def small(layers: Layers, channels: int, filters: int, *, activated: bool) -> tu
     return _single(layers, channels, filters, 2, activated=activated), filters
 
 
+def relu(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
+    """One 3x3 without a normalisation (res15, arXiv 1710.10361, table 1)."""
+    return chain(**_unnormalised(layers, channels, filters, activated=activated)), filters
+
+
 def mean_2(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
-    """One 3x3, then the mean of each two places in each dimension (res26, arXiv 1710.10361, table 1)."""
+    """As `relu`, then the mean of each two places in each dimension (res26, arXiv 1710.10361, table 1)."""
     return _averaged(layers, channels, filters, (2,) * layers.dims, activated=activated), filters
 
 
 def mean_34(layers: Layers, channels: int, filters: int, *, activated: bool) -> tuple[nn.Sequential, int]:
-    """One 3x3, then the mean of each four moments of each three bands (res8, arXiv 1710.10361, table 1)."""
+    """As `relu`, then the mean of each four moments of each three bands (res8, arXiv 1710.10361, table 1)."""
     return _averaged(layers, channels, filters, (3,) * (layers.dims - 1) + (4,), activated=activated), filters
 
 
@@ -125,6 +130,7 @@ STEMS: dict[str, Callable[..., tuple[nn.Sequential, int]]] = {
     "imagenet": imagenet,
     "cifar": cifar,
     "small": small,
+    "relu": relu,
     "mean_2": mean_2,
     "mean_34": mean_34,
     "deep_d": deep_d,
@@ -143,8 +149,13 @@ def _single(layers: Layers, channels: int, filters: int, stride: int, *, activat
 
 
 def _averaged(layers: Layers, channels: int, filters: int, cell: tuple[int, ...], *, activated: bool) -> nn.Sequential:
-    conv = layers.conv(channels, filters, 3)
-    return chain(conv1=conv, **_activation(layers, filters, 1, activated=activated), mean=layers.average_pool(cell))
+    first = _unnormalised(layers, channels, filters, activated=activated)
+    # Whole cells only, as the authors have it.
+    return chain(**first, mean=layers.average_pool(cell, ceil=False))
+
+
+def _unnormalised(layers: Layers, channels: int, filters: int, *, activated: bool) -> dict[str, nn.Module | None]:
+    return {"conv1": layers.conv(channels, filters, 3), "act1": layers.activate() if activated else None}
 
 
 def _three(layers: Layers, channels: int, widths: tuple[int, int, int], *, activated: bool) -> dict[str, nn.Module]:

@@ -21,12 +21,13 @@ VOLUMES = {"stem": "imagenet", "num_classes": 10, "dims": 3, "in_channels": 1}
 # arXiv 1606.01781 with its shortcuts, which are optional there, and the first of its three poolings: strides.
 VDCNN = {"stem": "bytes", "neck": "vdcnn", "num_classes": 4, "dims": 1, "in_channels": 1}
 TEXTS = {"stem": "bytes_small", "neck": "largest", "num_classes": 4, "dims": 1, "in_channels": 1}
-KEYWORDS = {"num_classes": 12, "in_channels": 1, "num_filters": 45}
-# Of a stage of one block it is that of the stage before: 1, 1, 2, 4, 4, 8, and 16 in the neck.
+# arXiv 1710.10361, table 1.
+KEYWORDS = {"num_classes": 12, "in_channels": 1, "block": "relu_norm", "norm": "batch_unweighted"}
+# 2 to the third part, rounded down, of how many convolutions came before; the last, of 16, is the neck's.
 DILATED = {
-    "num_filters": (45,) * 6,
+    "stem": "relu",
     "strides": (1,) * 6,
-    "dilations": (1, 2, 4, 4, 8, 8),
+    "dilations": ((1, 1), (1, 2), (2, 2), (4, 4), (4, 8), (8, 8)),
     "neck": "dilated",
 }
 BOTTLENECK = {"block": "bottleneck"}
@@ -57,6 +58,10 @@ def _he2016(error: float) -> Published:
 
 def _wide(error: float) -> Published:
     return Published(round(1 - error / 100, 4), "CIFAR-10", "arXiv 1605.07146")
+
+
+def _keywords(accuracy: float) -> Published:
+    return Published(accuracy / 100, "Speech Commands", "arXiv 1710.10361, table 1, on MFCCs")
 
 
 resnet18 = Network("resnet18", (2, 2, 2, 2), IMAGENET, PICTURE, _torchvision(69.758))
@@ -193,11 +198,9 @@ resnet18_3d = Network("resnet18_3d", (2, 2, 2, 2), VOLUMES, VOLUME)
 resnet34_3d = Network("resnet34_3d", (3, 4, 6, 3), VOLUMES, VOLUME)
 resnet50_3d = Network("resnet50_3d", (3, 4, 6, 3), VOLUMES | BOTTLENECK, VOLUME)
 
-# Tang and Lin, arXiv 1710.10361, table 1: their widths, depths and cells. Here normalisation comes before ReLU, and two
-# convolutions of res15 have half of their dilation, since a block has one: so their accuracies are not said of these.
-res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34"}, KEYWORD)
-res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED, KEYWORD)
-res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2"}, KEYWORD)
+res8 = Network("res8", (3,), KEYWORDS | {"stem": "mean_34", "num_filters": 45}, KEYWORD, _keywords(94.1))
+res15 = Network("res15", (1,) * 6, KEYWORDS | DILATED | {"num_filters": (45,) * 6}, KEYWORD, _keywords(95.8))
+res26 = Network("res26", (12,), KEYWORDS | {"stem": "mean_2", "num_filters": 45}, KEYWORD, _keywords(95.2))
 
 vdcnn9 = Network("vdcnn9", (1, 1, 1, 1), VDCNN, TEXT)
 vdcnn17 = Network("vdcnn17", (2, 2, 2, 2), VDCNN, TEXT)

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from plusx.data.modalities import MODALITIES
+from plusx.data.series import ENDING, FOLDER, series_in
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
 
 
 def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Iterator[str]:
     """The files that `inputs` name, in their order: files as they are, folders' files of the modality (nested ones too)
-    in natural order, globs, and `-` for a list of paths on `stdin`, one a line. A file that does not exist is given,
-    too: its answer will be an error.
+    in natural order, folders of DICOM slices as one, globs, and `-` for a list of paths on `stdin`, one a line. A file
+    that does not exist is given, too: its answer will be an error.
 
     Raises:
         WrongUse: a folder holds no such file, or a glob fits nothing.
@@ -29,7 +30,8 @@ def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Ite
             yield from (line.rstrip("\r\n") for line in stdin if line.strip())
         elif os.path.isdir(text):
             kind = MODALITIES[modality]
-            nothing = f"{text}: no {kind.one} is in this folder ({', '.join(kind.extensions)})"
+            endings = ", ".join(ending for ending in kind.extensions if ending != FOLDER)
+            nothing = f"{text}: no {kind.one} is in this folder ({endings})"
             yield from _found(_examples(text, kind.extensions), nothing)
         elif not os.path.exists(text) and glob.has_magic(text):
             yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
@@ -49,6 +51,10 @@ def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:
 def _examples(folder: str, extensions: tuple[str, ...]) -> Iterator[str]:
     for where, folders, files in os.walk(folder):
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
+        slices = {os.path.basename(path) for path in series_in(where)} if ENDING in extensions else set()
+        if slices:
+            yield os.path.join(where, "")
+            files = [name for name in files if name not in slices]
         for name in sorted(files, key=natural):
             if not name.startswith(".") and name.lower().endswith(extensions):
                 yield os.path.join(where, name)

@@ -41,9 +41,14 @@ class TaskBase(BaseModel):
     """What people call the names in a set's `classes`."""
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {}
     """Fields of a recipe that was chosen automatically, as the task needs them, and why."""
+    MOVED_ONLY: ClassVar[str] = ""
+    """Why a recipe that was chosen automatically moves pictures a little and changes no example otherwise; empty: it
+    changes them as it likes."""
     HEADS: ClassVar[tuple[str, ...]] = ()
     """The heads that its network may have, the usual one first, where `network_options` does not say which. Outputs are
     then `(batch, classes, *space)`, an answer for every place, and so are targets `(batch, *space)`."""
+    SETTABLE: ClassVar[tuple[str, ...]] = ()
+    """Its fields that a recipe may set, as `task.NAME`."""
     AT_ONCE: ClassVar[int] = 256
     """The most examples that are answered at once: outputs for every place take much memory."""
 
@@ -106,6 +111,10 @@ class TaskBase(BaseModel):
     def words(self, answer: Mapping[str, Any]) -> str:
         """An answer in a few words for a person."""
         raise NotImplementedError
+
+    def truth(self, target: np.ndarray, classes: Sequence[str]) -> str:
+        """An example's target in a few words for a person."""
+        return str(classes[int(target)])
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
         """The scores of outputs for these targets."""

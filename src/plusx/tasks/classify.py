@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float, Int
+from pydantic import Field
 
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
 from plusx.tasks.softmax import averaged, log_softmax, softmax
+from plusx.tasks.temperature import best_temperature
 from plusx.words import percent
 
 if TYPE_CHECKING:
@@ -28,9 +30,11 @@ class Classify(TaskBase):
     """
 
     name: Literal["classify"] = "classify"
+    temperature: float = Field(default=1.0, gt=0, description="what outputs are divided by before the softmax")
 
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {"label": "text", "probability": "number", "top": "ranked"}
     BALANCES: ClassVar[tuple[str, ...]] = ("sampling", "weights", "logits")
+    CALIBRATES: ClassVar[bool] = True
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
         """What the task asks of a network: a linear head with an output a class."""
@@ -56,7 +60,7 @@ class Classify(TaskBase):
 
     def probabilities(self, outputs: Float[np.ndarray, "count classes"]) -> Float[np.ndarray, "count classes"]:
         """Each class's; a row sums to 1."""
-        return softmax(outputs)
+        return softmax(outputs / self.temperature)
 
     def columns(self, outputs: Float[np.ndarray, "count classes"], classes: Sequence[str]) -> dict[str, np.ndarray]:
         """Each class's probability."""
@@ -69,13 +73,27 @@ class Classify(TaskBase):
         >>> softmax(Classify().averaged([np.log([[0.2, 0.8]]), np.log([[0.4, 0.6]])])).round(6).tolist()
         [[0.3, 0.7]]
         """
-        return averaged(outputs)
+        return self.temperature * averaged([one / self.temperature for one in outputs])
+
+    def calibrated(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """The task with the temperature at which these examples are likeliest (arXiv 1706.04599, section 4.2)."""
+        outputs, targets = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        return self.model_copy(update={"temperature": best_temperature(outputs, targets)})
+
+    def over(self, folds: Sequence[TaskBase]) -> Self:
+        """Without a temperature: `restated` has taken each fold's own into its outputs."""
+        return self.model_copy(update={"temperature": 1.0})
+
+    def restated(self, outputs: Float[np.ndarray, "count classes"], by: TaskBase) -> Float[np.ndarray, "count classes"]:
+        """The same probabilities at this task's temperature."""
+        assert isinstance(by, Classify)
+        return outputs * (self.temperature / by.temperature)
 
     def answers(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], top: int = 5
     ) -> list[dict[str, Any]]:
         """For each example its label, the label's probability, and the `top` likeliest labels, best first."""
-        probabilities = softmax(outputs)
+        probabilities = self.probabilities(outputs)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, : min(top, len(classes))]
         answers: list[dict[str, Any]] = []
         for row, order in zip(probabilities, best, strict=True):
@@ -109,7 +127,7 @@ class Classify(TaskBase):
         """
         if len(targets) == 0:
             raise ValueError("no example to score")
-        probabilities = softmax(outputs)
+        probabilities = self.probabilities(outputs)
         predicted = outputs.argmax(1)
         confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
         np.add.at(confusion, (targets, predicted), 1)
@@ -117,7 +135,7 @@ class Classify(TaskBase):
             "count": len(targets),
             "accuracy": float((predicted == targets).mean()),
             "top5": top_k(outputs, targets, 5),
-            "loss": float(-log_softmax(outputs)[np.arange(len(targets)), targets].mean()),
+            "loss": float(-log_softmax(outputs / self.temperature)[np.arange(len(targets)), targets].mean()),
             "calibration_error": calibration_error(probabilities, targets),
             "per_class": _per_class(confusion, classes),
             "confusion": confusion.tolist(),

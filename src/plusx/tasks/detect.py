@@ -128,6 +128,12 @@ class Detect(TaskBase):
         ]
         return {"label": "|".join(dict.fromkeys(one["label"] for one in boxes)), "boxes": boxes}
 
+    def truth(self, target: Float[np.ndarray, "longest 5"], classes: Sequence[str]) -> str:
+        """How many boxes of which classes."""
+        counts = np.bincount(target[target[:, 0] >= 0, 0].astype(int), minlength=len(classes))
+        named = ", ".join(f"{counts[place]} {classes[place]}" for place in np.flatnonzero(counts).tolist())
+        return named or "no boxes"
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """How many boxes, and the likeliest of them.
 

@@ -22,9 +22,9 @@ SHOWN = 4
 class Embed(TaskBase):
     """The task of placing examples on a sphere, each near those of its class.
 
-    The network is trained with a prototype on the sphere for each class, as a classifier by cosines whose true class
-    must win by a margin (CosFace, arXiv 1801.09414, equation 4). The prototypes are left out of the stored network,
-    whose outputs are the embeddings, of length 1.
+    The network is trained as a classifier. With a margin it is one by cosines, a prototype on the sphere for each
+    class, whose true class must win by so much (CosFace, arXiv 1801.09414, equation 4). All that comes after the mean
+    over positions is left out of the stored network: its outputs are the embeddings, of length 1.
 
     >>> import numpy as np
     >>> Embed().words(Embed().answers(np.array([[0.6, 0.8]]), ["cat", "dog"])[0])
@@ -32,21 +32,21 @@ class Embed(TaskBase):
     """
 
     name: Literal["embed"] = "embed"
-    scale: PositiveFloat = Field(default=16.0, description="what cosines are multiplied by before the softmax")
-    margin: float = Field(default=0.2, ge=0, lt=2, description="by which the true class's cosine must win")
+    scale: PositiveFloat = Field(default=16.0, description="what cosines are multiplied by, where there is a margin")
+    margin: float = Field(default=0.0, ge=0, lt=2, description="by which the true class's cosine must win")
 
     ANSWER: ClassVar[Mapping[str, AnswerType]] = {"embedding": "numbers"}
     CLASSES: ClassVar[bool] = False
     BALANCES: ClassVar[tuple[str, ...]] = ("sampling", "weights")
     OPEN: ClassVar[bool] = True
-    SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {"label_smoothing": (0.0, "the margin does its work")}
+    SETTABLE: ClassVar[tuple[str, ...]] = ("margin", "scale")
 
     def network_options(self, classes: Sequence[str]) -> dict[str, Any]:
-        """A head that ends with the cosines to the classes' prototypes."""
-        return {"head": "cosine", "num_classes": len(classes)}
+        """A classifier's head; with a margin, one that ends with the cosines to the classes' prototypes."""
+        return {"head": "cosine" if self.margin else "linear", "num_classes": len(classes)}
 
     def stored_options(self, classes: Sequence[str]) -> dict[str, Any]:
-        """The same head without the prototypes."""
+        """The mean over all positions, which such a head begins with, and its direction."""
         return {"head": "embed", "num_classes": len(classes)}
 
     def made_up(self, count: int, classes: Sequence[str]) -> Int[np.ndarray, " count"]:
@@ -56,18 +56,19 @@ class Embed(TaskBase):
     def losses(
         self, outputs: Float[Tensor, "batch classes"], targets: Tensor, smoothing: float = 0.0
     ) -> Float[Tensor, " batch"]:
-        """Each example's cross-entropy of its scaled cosines, the true class's less the margin.
+        """Each example's cross-entropy; with a margin, of its scaled cosines, the true class's less the margin.
 
         Targets are classes `(batch,)`, or shares of them `(batch, classes)`, which take as much of the margin.
         """
         from torch.nn.functional import cross_entropy, one_hot
 
-        shares = one_hot(targets, outputs.shape[1]) if targets.ndim == 1 else targets
-        logits = self.scale * (outputs - self.margin * shares.to(outputs.dtype))
-        return cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+        if self.margin:
+            shares = one_hot(targets, outputs.shape[1]) if targets.ndim == 1 else targets
+            outputs = self.scale * (outputs - self.margin * shares.to(outputs.dtype))
+        return cross_entropy(outputs, targets, label_smoothing=smoothing, reduction="none")
 
     def hits(self, outputs: Float[Tensor, "batch classes"], targets: Tensor) -> Int[Tensor, ""]:
-        """How many of a batch are nearest to their class's prototype: what a training's accuracy is counted from."""
+        """How many of a batch score highest for their class: what a training's accuracy is counted from."""
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         return (outputs.argmax(1) == classes).sum()
 

@@ -108,6 +108,10 @@ class Multilabel(TaskBase):
             )
         return answers
 
+    def truth(self, target: UInt8[np.ndarray, " classes"], classes: Sequence[str]) -> str:
+        """The labels, joined by `|`."""
+        return "|".join(classes[place] for place in np.flatnonzero(target).tolist()) or "none"
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The labels, and the three likeliest with how sure each is."""
         figures = ", ".join(f"{other['label']} {percent(other['probability'])}" for other in answer["top"][:3])

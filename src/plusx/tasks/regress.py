@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Of a target's deviation; so that no width divides by zero.
 LEAST_WIDTH = 1e-6
-KEPT_AS_THEY_ARE = "what is moved, mirrored or cut may have another number; where it has not, --set augment= says so"
+KEPT_AS_THEY_ARE = "what is turned, mirrored, resized or cut may have another number"
 Outputs = Float[np.ndarray, "count outputs"]
 """Each target's value, then each one's width (before softplus), both in units of the training targets' deviation."""
 
@@ -67,8 +67,8 @@ class Regress(TaskBase):
     MEASURE: ClassVar[str] = "skill"
     JUDGED_BY: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "coverage", "width")
     OUTPUTS: ClassVar[str] = "targets"
+    MOVED_ONLY: ClassVar[str] = KEPT_AS_THEY_ARE
     SUITED: ClassVar[Mapping[str, tuple[Any, str]]] = {
-        "augment": ((), KEPT_AS_THEY_ARE),
         "stored_size": (None, KEPT_AS_THEY_ARE),
         "label_smoothing": (0.0, "numbers are no classes to spread a target over"),
     }
@@ -181,6 +181,10 @@ class Regress(TaskBase):
                 answer |= {"probability": self.coverage, "low": self._shown(low), "high": self._shown(high)}
             answers.append(answer)
         return answers
+
+    def truth(self, target: Float[np.ndarray, " targets"], classes: Sequence[str]) -> str:
+        """The numbers, with their names where there are several."""
+        return numbers(target.tolist(), classes)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The value, and its interval.

@@ -118,6 +118,10 @@ class Segment(TaskBase):
         shares = [{"label": classes[place], "share": float(counts[place] / total)} for place in order[:top]]
         return {"label": "|".join(classes[place] for place in order), "shares": shares, "mask": None}
 
+    def truth(self, target: UInt8[np.ndarray, "height width"], classes: Sequence[str]) -> str:
+        """The largest classes with their shares."""
+        return self.words(self.answer(target, classes, SHOWN)) or "nothing asked"
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The largest classes with their shares.
 

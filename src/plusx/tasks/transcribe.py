@@ -129,6 +129,10 @@ class Transcribe(TaskBase):
         frame_s = 1.0 if self._duration_s is None else self._duration_s / outputs.shape[2]
         return [_answer(read, classes, frame_s) for read in self._decoder.read(log_softmax(outputs), classes)]
 
+    def truth(self, target: Int[np.ndarray, " longest"], classes: Sequence[str]) -> str:
+        """What was said."""
+        return _text(target[target >= 0].tolist(), classes)
+
     def words(self, answer: Mapping[str, Any]) -> str:
         """The text, and how probable it is.
 

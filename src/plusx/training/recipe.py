@@ -48,6 +48,9 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=0, ge=0, lt=2**32)
     model: str
     model_options: dict[str, JsonValue] = Field(default_factory=dict)
+    task: dict[str, JsonValue] = Field(
+        default_factory=dict, description="settings of the task, such as margin for embed, where they are not its own"
+    )
     preprocessing: Preprocessing
     stored_size: tuple[PositiveInt, PositiveInt] | None = Field(
         default=None,
@@ -131,8 +134,8 @@ def changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
         place = data
         for part in path:
             place = _inside(place, part, key)
-        # Options of a network are checked by the network itself.
-        if place is not data["model_options"]:
+        # Options of a network or a task are checked by these themselves.
+        if place is not data["model_options"] and place is not data["task"]:
             _inside(place, last, key)
         place[last] = _value(text)
         data["reasons"][key] = "set by you"

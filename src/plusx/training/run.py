@@ -29,6 +29,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.skipped = path / "skipped.csv"
         self.splits = path / "splits.csv"
+        self.report = path / "report.html"
         self.start = path / "start.safetensors"
         self.teacher = path / "teacher.plusx"
         self.checkpoints = path / "checkpoints"

@@ -24,8 +24,12 @@ class SyncedBatchNorm(_BatchNorm):
         mean, variance, count = _moments(x)
         self._move_averages(mean.detach(), variance.detach() * (count / (count - 1)).to(x.dtype))
         shape = (1, -1) + (1,) * (x.ndim - 2)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        normalised = (x - mean.reshape(shape)) * scale.reshape(shape) + self.bias.reshape(shape)
+        scale = (variance + self.eps).rsqrt()
+        if self.affine:
+            scale = self.weight * scale
+        normalised = (x - mean.reshape(shape)) * scale.reshape(shape)
+        if self.affine:
+            normalised = normalised + self.bias.reshape(shape)
         return normalised.to(input.dtype)
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -59,7 +63,7 @@ def synchronise_norms(network: nn.Module) -> None:
 
 
 def _synchronised(norm: _BatchNorm) -> _BatchNorm:
-    on_gpu = norm.weight.device.type == "cuda"
+    on_gpu = any(tensor.is_cuda for tensor in norm.state_dict().values())
     kind = nn.SyncBatchNorm if on_gpu else SyncedBatchNorm
     synced = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     synced.weight, synced.bias = norm.weight, norm.bias
