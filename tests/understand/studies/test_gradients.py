@@ -60,10 +60,13 @@ def made(arrives: dict[str, float], errors: dict[str, float]) -> list[Row]:
 def test_findings_follow_from_the_rows() -> None:
     vanishing = {"plain, no norm, unit gain": VANISHED / 100, "residual, batch norm": 8.0}
     rows = made(vanishing, {"plain, batch norm": 0.3})
-    assert [finding.status for finding in findings(rows)] == ["shown"] * 5
-    assert "not what shortcuts were needed for" in answer(rows)[-1]
+    assert [finding.status for finding in findings(rows)] == ["shown"] * 6
+    assert "not what shortcuts were needed for" in answer(rows)[1]
+    assert "does not mean that it is even" in answer(rows)[2]
     rows = made({"plain, batch norm": VANISHED / 10, "residual v2, batch norm": 1 / 16}, {})
     statuses = [finding.status for finding in findings(rows)]
-    assert statuses == ["contrary", "shown", "contrary", "not shown", "contrary"]
-    assert len(answer(rows)) == 1
+    assert statuses == ["contrary", "shown", "contrary", "shown", "not shown", "contrary"]
+    assert len(answer(rows)) == 2
+    rows = made({"plain, batch norm": 2 / VANISHED}, {})
+    assert findings(rows)[3].status == "contrary"
     assert GRADIENTS.answer is answer

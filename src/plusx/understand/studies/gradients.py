@@ -19,6 +19,7 @@ from plusx.understand.studies.study import Note, Panel, Settings, Study
 from plusx.understand.studies.training import errors, first_state, fit_net, layers_of
 
 TREATMENTS: dict[str, str] = {"batch norm": COLOURS[0], "no norm": COLOURS[1], "no norm, unit gain": COLOURS[5]}
+NORMALISED = ("plain, batch norm", "residual, batch norm")
 STROKES = {"plain": "--", "residual": "-", "residual v2": ":"}
 VANISHED = 1e-3
 """A gradient vanishes on its way where less than this share of it arrives at the first block."""
@@ -116,6 +117,11 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
             arrives("plain, batch norm"),
             limit,
         ),
+        _factors(
+            f"Nor does it grow out of measure: less than {1 / VANISHED:,.0f} times as much arrives.",
+            ("", dict.fromkeys(unique(rows, "seed"), 1 / VANISHED)),
+            arrives("plain, batch norm"),
+        ),
         compare(
             "Degradation stays: with batch normalisation the plain network's training error is the higher one.",
             at_end("plain, batch norm"),
@@ -150,13 +156,13 @@ def _factors(claim: str, larger: tuple[str, Mapping[int, float]], smaller: tuple
 
 
 def _listed(values: Mapping[int, float]) -> str:
-    shown = [f"{value or 0.0:.2g}" for value in values.values()]
+    shown = [f"{float(f'{value or 0.0:.2g}'):,g}" for value in values.values()]
     return shown[0] if len(set(shown)) == 1 else ", ".join(shown)
 
 
 def answer(rows: Sequence[Row]) -> list[str]:
     """The question that everybody asks, answered with this run's numbers."""
-    vanishes, mended, healthy, stays, _ = findings(rows)
+    vanishes, mended, healthy, _, stays, _ = findings(rows)
     parts = [
         (
             "in a plain network without normalisation, whose first weights take no account of ReLU, it vanishes",
@@ -174,7 +180,18 @@ def answer(rows: Sequence[Row]) -> list[str]:
             "batch normalisation: He et al. say the same in section 4.1. What shortcuts mend there is degradation, "
             "that is, how hard the loss is to minimise."
         )
-    return lines
+    return [*lines, _uneven(rows)]
+
+
+def _uneven(rows: Sequence[Row]) -> str:
+    deep = max(row["layers"] for row in rows if row["moment"] == "start")
+    plain, residual = (_listed(by_seed(rows, "arrives", moment="start", case=case, layers=deep)) for case in NORMALISED)
+    return (
+        "But that the gradient does not vanish does not mean that it is even. Before training, the first block of "
+        f"{deep} layers gets so many times the gradient of the last one, a number a seed: {plain} in the plain network "
+        f"with batch normalisation, {residual} with shortcuts. This run cannot tell how much of the degradation comes "
+        "of that."
+    )
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -76,7 +77,7 @@ def write(outcome: Outcome, folder: Path) -> None:
     """
     with atomic_write(folder / "study.json") as file:
         file.write(as_json(outcome.summary()))
-    (folder / "study.png").write_bytes(as_png(outcome))
+    (folder / "study.png").write_bytes(as_png(outcome.study, outcome.rows))
     page(outcome).write(folder / "study.html")
 
 
@@ -110,12 +111,12 @@ def as_json(summary: dict[str, Any]) -> str:
     return f'{head.removesuffix(chr(10) + "}")},\n "rows": [\n{rows}\n ]\n}}\n'
 
 
-def as_png(outcome: Outcome) -> bytes:
+def as_png(study: Study[Any], rows: Sequence[Row]) -> bytes:
     """The study's drawings side by side, two in a row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Drawing
 
-    panels = outcome.study.panels
+    panels = study.panels
     across = 2 if len(panels) in (2, 4) else min(3, len(panels))
     down = -(-len(panels) // across)
     figure = Drawing(figsize=(5.4 * across, 3.8 * down), layout="constrained")
@@ -125,7 +126,7 @@ def as_png(outcome: Outcome) -> bytes:
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
         axes.set_prop_cycle(color=COLOURS)
-        panel.draw(axes, outcome.rows)
+        panel.draw(axes, rows)
     drawing, file = BytesIO(), BytesIO()
     figure.savefig(drawing, format="png", dpi=PNG_DPI)
     # A drawing has few colours, and a file of few is a third as large.
