@@ -54,7 +54,8 @@ def made(arrives: dict[str, float], errors: dict[str, float]) -> list[Row]:
     about = [{"case": case, "layers": 56, "seed": seed} for case in CASES for seed in range(3)]
     start = [{"moment": "start", **one, "epoch": 0, "arrives": arrives.get(one["case"], 1.0)} for one in about]
     ends = [{"moment": "end", **one, "train_error": errors.get(one["case"], 0.1) + one["seed"] / 1e3} for one in about]
-    return [*start, *ends]
+    during = [{**row, "moment": "training"} for row in start]
+    return [*start, *during, *ends]
 
 
 def test_findings_follow_from_the_rows() -> None:

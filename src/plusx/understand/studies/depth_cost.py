@@ -106,7 +106,10 @@ def _by_cost(axes: Any, rows: Sequence[Row]) -> None:
     for axis, colour in (("depth", COLOURS[0]), ("width", COLOURS[1])):
         mega = [{**row, "mega": row["macs"] / 1e6} for row in rows]
         line(axes, mega, "test_error", "mega", label=f"more {axis}", colour=colour, axis=axis)
+    costs = sorted(unique(rows, "macs"))
     axes.set(xlabel="multiply-accumulates a picture, millions", ylabel="test error", xscale="log")
+    axes.set_xticks([macs / 1e6 for macs in costs], [f"{macs / 1e6:.2g}" for macs in costs])
+    axes.xaxis.set_minor_formatter(lambda value, place: "")
     in_percent(axes)
     axes.legend(fontsize=8)
 

@@ -118,7 +118,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
             limit,
         ),
         _factors(
-            f"Nor does it grow out of measure: less than {1 / VANISHED:,.0f} times as much arrives.",
+            f"Nor does it grow out of measure: before training less than {1 / VANISHED:,.0f} times as much arrives.",
             ("", dict.fromkeys(unique(rows, "seed"), 1 / VANISHED)),
             arrives("plain, batch norm"),
         ),
@@ -185,12 +185,14 @@ def answer(rows: Sequence[Row]) -> list[str]:
 
 def _uneven(rows: Sequence[Row]) -> str:
     deep = max(row["layers"] for row in rows if row["moment"] == "start")
+    trained = next(row["layers"] for row in rows if row["moment"] == "end")
     plain, residual = (_listed(by_seed(rows, "arrives", moment="start", case=case, layers=deep)) for case in NORMALISED)
+    after = _listed(by_seed(rows, "arrives", moment="training", case=NORMALISED[0]))
     return (
         "But that the gradient does not vanish does not mean that it is even. Before training, the first block of "
         f"{deep} layers gets so many times the gradient of the last one, a number a seed: {plain} in the plain network "
-        f"with batch normalisation, {residual} with shortcuts. This run cannot tell how much of the degradation comes "
-        "of that."
+        f"with batch normalisation, {residual} with shortcuts. After training it is {after} in the plain one of "
+        f"{trained} layers. This run cannot tell how much of the degradation comes of the start."
     )
 
 
@@ -292,7 +294,11 @@ GRADIENTS = Study(
             "counts as vanished; colours and strokes are the first drawing's.",
             _by_depth,
         ),
-        Panel("The same during training, of the networks that are trained.", _by_epoch),
+        Panel(
+            "The same during training, of the networks that are trained; where training broke a network down, its gradient "
+            "says nothing more.",
+            _by_epoch,
+        ),
         Panel("Gradient of each 3x3 layer's weights, dotted before training and in full after it.", _by_layer),
     ),
     limits="Networks without normalisation have a tenth of the learning rate. 'Unit gain' are first weights of "
