@@ -6,8 +6,9 @@ from torch.nn import functional
 
 from plusx.data.loader import in_order
 from plusx.training.state import State
+from plusx.understand.studies.gradient_drawings import VANISHED
 from plusx.understand.studies.gradient_norms import CASES, gradient_norms, start_with_unit_gain
-from plusx.understand.studies.gradients import GRADIENTS, VANISHED, answer, findings
+from plusx.understand.studies.gradients import GRADIENTS, answer, findings
 from plusx.understand.studies.pictures import Pictures
 from plusx.understand.studies.spread import Row
 from plusx.understand.studies.study import Settings
