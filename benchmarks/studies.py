@@ -3,9 +3,8 @@
     python benchmarks/studies.py [--only NAME ...] [--data digits] [--data-dir FOLDER] [--quick] [--write]
     python benchmarks/studies.py --pages
 
-Kept are docs/studies/NAME-DATA[-quick].json and .png. `--pages` runs nothing: it makes docs/studies.md and the section
-in RESULTS.md anew from what is kept, as `--write` does after the last study; drawings and verdicts, too, are made anew
-from the kept rows.
+Kept are docs/studies/NAME-DATA[-quick].json, .png and .html. `--pages` runs nothing: it makes verdicts, drawings and
+pages, docs/studies.md and the section in RESULTS.md anew from the kept rows, as `--write` does after the last study.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from typing import Any
 import plusx
 from plusx.cli.progress import Lines
 from plusx.understand.studies import STUDIES
-from plusx.understand.studies.outcome import as_json, as_png
+from plusx.understand.studies.outcome import Outcome, as_json, as_png, page
 from plusx.understand.studies.spread import RULE, VERDICTS
+from plusx.understand.studies.study import Study
 from results import setting, write_section
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -90,6 +90,21 @@ def refresh() -> None:
             figures["findings"] = [finding._asdict() for finding in study.findings(figures["rows"])]
             path.with_suffix(".json").write_text(as_json(figures))
             path.with_suffix(".png").write_bytes(as_png(study, figures["rows"]))
+            page(_outcome(study, figures)).write(path.with_suffix(".html"))
+
+
+def _outcome(study: Study[Any], figures: dict[str, Any]) -> Outcome:
+    channels, height, width = figures["shape"]
+    return Outcome(
+        study=study,
+        settings=type(study.quick).model_validate(figures["settings"]),
+        data=figures["data"],
+        counts=(figures["train"], figures["test"]),
+        shape=(channels, height, width),
+        rows=figures["rows"],
+        duration_s=figures["duration_s"],
+        command=figures["command"],
+    )
 
 
 def runs_of(name: str) -> list[tuple[Path, dict[str, Any]]]:
@@ -129,7 +144,8 @@ def _run(path: Path, figures: dict[str, Any], answer: Any) -> str:
     lines.append(
         f"\n{figures['train']:,} pictures of {figures['shape'][1]}x{figures['shape'][2]} to train on, "
         f"{figures['test']:,} to test on, {len(settings['seeds'])} seeds, {settings['epochs']:g} epochs, width "
-        f"{settings['width']}; {figures['duration_s']:,.0f} s. All figures: "
+        f"{settings['width']}; {figures['duration_s']:,.0f} s. Its page: "
+        f"[{path.name}.html](studies/{path.name}.html); all figures: "
         f"[{path.name}.json](studies/{path.name}.json).\n"
     )
     return "\n".join(lines)
