@@ -61,6 +61,7 @@ bench-all: bench peers
 	$(BIN)/python benchmarks/auto.py --write
 	$(BIN)/python benchmarks/regression.py --write
 	$(BIN)/python benchmarks/retrieval.py --write
+	$(BIN)/python benchmarks/studies.py --quick --write
 	$(BIN)/python benchmarks/race.py --seeds 5 --write
 
 peers: $(READY)

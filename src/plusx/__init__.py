@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
     from plusx.api.report import report
+    from plusx.api.study import study
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
     from plusx.estimator import ResNetClassifier
@@ -35,6 +36,7 @@ _HOMES = {
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "study": "plusx.api.study",
     "report": "plusx.api.report",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
@@ -61,6 +63,7 @@ __all__ = [
     "load",
     "pack",
     "report",
+    "study",
     "train",
 ]
 
