@@ -161,9 +161,9 @@ def points(share: float) -> str:
     """A difference of shares.
 
     >>> points(0.0356)
-    '+3.56 points'
+    '3.56 points'
     """
-    return f"{100 * share:+.2f} points"
+    return f"{100 * share:.2f} points"
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
