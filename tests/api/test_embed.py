@@ -76,7 +76,8 @@ def test_any_model_gives_vectors(trained: Trained, classifier: Trained, digit_fo
     vectors = model.embed(pictures)
     whole = build_network(model.archive)
     linear = whole.get_submodule("net.head.linear")
-    outputs = linear(torch.from_numpy(vectors)).softmax(1).detach().numpy()
+    temperature = model.archive.manifest.task["temperature"]
+    outputs = (linear(torch.from_numpy(vectors)) / temperature).softmax(1).detach().numpy()
     np.testing.assert_allclose(outputs.max(1), [answer["probability"] for answer in model.predict(pictures)], rtol=1e-4)
     with pytest.raises(plusx.PlusxError, match=r"none\.png: there is no such file"):
         model.embed([pictures[0], "none.png"])
@@ -184,7 +185,7 @@ def test_a_stopped_run_ends_as_one_that_never_was(digit_folder: Path, tmp_path: 
 
 def test_a_task_may_be_asked_for(digit_folder: Path, tmp_path: Path) -> None:
     trained = plusx.train(digit_folder, task="multilabel", out=tmp_path / "run", **SMALL)
-    assert read_archive(trained.model).manifest.task == {"name": "multilabel"}
+    assert read_archive(trained.model).manifest.task == {"name": "multilabel", "threshold": 0.5}
 
 
 def test_a_budget_and_another_models_weights(trained: Trained, digit_folder: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_it_learns_the_labels(trained: Trained) -> None:
 
 def test_the_stored_model_scores_as_the_training_said(trained: Trained, listing: Path) -> None:
     archive = read_archive(trained.model)
-    assert archive.manifest.task == {"name": "multilabel"}
+    assert archive.manifest.task == {"name": "multilabel", "threshold": 0.5}
     scores = trained.load().evaluate(listing)
     assert trained.test is not None
     assert {name: scores[name] for name in trained.test} == trained.test

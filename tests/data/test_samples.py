@@ -121,7 +121,7 @@ ASKED = {
     "image": r"no pictures \(\.png, .*\); put the pictures of each class",
     "sound": r"no sounds \(\.wav, .*\.mp3\); put the sounds of each class",
     "text": r"no texts \(\.txt\); put",
-    "volume": r"no volumes \(\.npy, \.nii, \.nii\.gz\); put",
+    "volume": r"no volumes \(\.npy, \.nii, \.nii\.gz, \.dcm, \.zip, folders of slices\); put",
     "signal": r"no signals \(\.npy, \.csv\); put",
 }
 

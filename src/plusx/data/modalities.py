@@ -12,6 +12,7 @@ from plusx.data.array import ArraySpec
 from plusx.data.image import ImageSpec
 from plusx.data.image_facts import survey_images
 from plusx.data.npy import common_ndim
+from plusx.data.series import FOLDER
 from plusx.data.signal import SignalSpec
 from plusx.data.signal_facts import survey_signals
 from plusx.data.sound import SoundSpec
@@ -89,7 +90,8 @@ def endings(modality: str) -> str:
     'signals (.npy, .csv)'
     """
     own = MODALITIES[modality]
-    return f"{own.many} ({', '.join(own.extensions)})" if own.extensions else own.many
+    shown = ["folders of slices" if ending == FOLDER else ending for ending in own.extensions]
+    return f"{own.many} ({', '.join(shown)})" if shown else own.many
 
 
 def may_be(name: str, modality: str) -> bool:
