@@ -1,5 +1,6 @@
 # make demo       train, evaluate and predict on the embedded digits
-# make test       what CI runs: lint, types, the import contract, then the tests with coverage
+# make test       what CI runs: lint, types, the import contract, then the tests
+# make coverage   the same tests, and which lines they reach
 # make test-slow  the tests that take minutes
 # make bench      the short measurements, and the race to 99.0 % of MNIST beside its peers; about half an hour
 # make bench-all  the tables of benchmarks/RESULTS.md, beside their peers; many hours on two cores. Those of sounds, speech,
@@ -17,9 +18,13 @@ DEMO := demo/$(shell date +%Y%m%d-%H%M%S)
 SOONEST := plusx timm-resnet10t fastai textbook keras-resnet
 RACE := runs/race-$(shell date +%Y%m%d-%H%M%S).jsonl
 
-.PHONY: test demo test-slow bench bench-all peers check clean
+.PHONY: test coverage demo test-slow bench bench-all peers check clean
 
 test: check
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+
+# Apart, since watching each line takes its time.
+coverage: check
 	$(BIN)/pytest -m "not slow" --cov -n 2 --dist loadfile
 
 demo: $(READY)

@@ -130,6 +130,7 @@ class StopAt(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_as_one_that_never_was(squares: Path, tmp_path: Path) -> None:
     whole = plusx.train(squares, out=tmp_path / "whole", **SHORT)
     with pytest.raises(KeyboardInterrupt):
@@ -141,6 +142,7 @@ def test_a_stopped_run_ends_as_one_that_never_was(squares: Path, tmp_path: Path)
     }
 
 
+@pytest.mark.slow
 def test_a_classifiers_weights_are_a_start(digit_folder: Path, squares: Path, tmp_path: Path) -> None:
     small = {"model_options.num_filters": "8", "model_options.num_layers": "[1, 1, 1]", "epochs": "1"}
     classifier = plusx.train(digit_folder, out=tmp_path / "classifier", model="resnet8", changes=small)
@@ -152,6 +154,7 @@ def test_a_classifiers_weights_are_a_start(digit_folder: Path, squares: Path, tm
     assert read_archive(again.model).manifest.network["head"] == "retinanet"
 
 
+@pytest.mark.slow
 def test_a_time_to_train_in(squares: Path, tmp_path: Path) -> None:
     done = plusx.train(squares, out=tmp_path / "short", budget_s=8, changes=SMALL)
     assert done.duration_s < 11

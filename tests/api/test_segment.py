@@ -171,6 +171,7 @@ def test_a_stopped_run_ends_as_one_that_never_was(folder: Path, tmp_path: Path) 
     assert whole.test == resumed.test
 
 
+@pytest.mark.slow
 def test_a_budget_a_start_and_folds(trained: Trained, folder: Path, tmp_path: Path) -> None:
     timed = plusx.train(folder, out=tmp_path / "timed", budget_s=5.0)
     assert timed.duration_s < 15

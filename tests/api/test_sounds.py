@@ -106,6 +106,7 @@ def test_a_model_of_sounds_is_trained_further(run: Path, tones: Path, tmp_path: 
     assert recipe["preprocessing"] == json.loads((run / "recipe.json").read_text())["preprocessing"]
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept(tones: Path, tmp_path: Path) -> None:
     trained = train(tones, out=tmp_path / "run", budget_s=12.0)
     # A busy machine may take its time for the last step; what must not happen is a run of twice the time.
@@ -141,6 +142,7 @@ def test_sounds_augmentations_are_not_for_pictures() -> None:
         resolve(plan, read_dataset("digits").split("train"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_equal(tones: Path, tmp_path: Path) -> None:
     def start(out: Path, *more: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "plusx", "train", str(tones), "--out", str(out), "--checkpoint-every", "0"]

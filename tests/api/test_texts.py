@@ -202,6 +202,7 @@ def start(data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_equal(listing: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(listing, killed)

@@ -190,6 +190,7 @@ def test_a_transcript_that_is_too_long_for_its_sound_is_refused(listing: Path, t
         plusx.train(tmp_path / "list.csv", out=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_equal(listing: Path, tmp_path: Path) -> None:
     options = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
     command = [

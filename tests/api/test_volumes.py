@@ -145,6 +145,7 @@ def test_wrong_use_is_one_line(folders: dict[str, Path], tmp_path: Path, kind: s
 
 
 @pytest.mark.parametrize("kind", ["volume", "signal"])
+@pytest.mark.slow
 def test_a_budget_is_kept_to(kind: str, folders: dict[str, Path], tmp_path: Path) -> None:
     done = plusx.train(folders[kind], out=tmp_path / "run", budget_s=5.0)
     assert done.duration_s < 15
@@ -188,6 +189,7 @@ def start(data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("kind", ["volume", "signal"])
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_equal(kind: str, folders: dict[str, Path], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(folders[kind], killed)

@@ -32,6 +32,7 @@ def stored() -> dict[str, dict[str, int]]:
     return json.loads((files("plusx.model") / COSTS_FILE).read_text())
 
 
+@pytest.mark.slow
 def test_the_stored_costs_are_what_is_counted_now(stored: dict[str, dict[str, int]]):
     assert stored == zoo_costs(), "run `python -m plusx.model.cost`"
 

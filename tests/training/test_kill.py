@@ -70,6 +70,7 @@ def test_a_killed_run_ends_bit_equal(digit_folder: Path, tmp_path: Path) -> None
     killed_and_resumed(digit_folder, tmp_path, kills=2)
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_numbers_ends_bit_equal(digit_list: Path, tmp_path: Path) -> None:
     lines = digit_list.read_text().replace("label", "target", 1)
     listed = digit_list.with_name("numbers.csv")
