@@ -1,6 +1,7 @@
 """DICOM series as pydicom writes them."""
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,12 @@ def write(folder: Path, slices: list[Dataset], ending: str = ".dcm") -> Path:
     for place, made in enumerate(slices):
         (folder / f"IM{(place * 7 + 3) % 101:03d}{ending}").write_bytes(stored(made))
     return folder
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip of files by name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return packed.getvalue()
