@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from plusx.evaluate.scores import batches
 from plusx.reporting.subject import Subject
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LOOKED_AT = 300
 """Of tasks whose outputs are not kept, so many examples are answered again, evenly from all."""
@@ -38,10 +42,10 @@ def most_wrong(subject: Subject, count: int) -> list[Told]:
     once it is trained."""
     if subject.task.OPEN:
         return []
-    places, losses, wrong = _judged(subject)
+    places, losses = losses_of(subject)
     order = np.argsort(-losses, kind="stable")
-    chosen = [int(row) for row in order if wrong[row]][:count]
-    return _told(subject, places[chosen], losses[chosen])
+    wrong = (told for told, right in _told(subject, places[order], losses[order]) if not right)
+    return list(islice(wrong, count))
 
 
 def least_sure(subject: Subject, count: int) -> list[Told]:
@@ -50,43 +54,40 @@ def least_sure(subject: Subject, count: int) -> list[Told]:
         return []
     sure = subject.task.probabilities(subject.outputs).max(1)
     places = np.argsort(sure, kind="stable")[:count]
-    return _told(subject, places, np.zeros(len(places)))
+    return [told for told, _ in _told(subject, places, np.zeros(len(places)))]
 
 
 def losses_of(subject: Subject) -> tuple[Int[np.ndarray, " some"], Float[np.ndarray, " some"]]:
     """(places, losses) of all examples, or of some where outputs are not kept."""
-    places, losses, _ = _judged(subject)
-    return places, losses
-
-
-def _judged(
-    subject: Subject,
-) -> tuple[Int[np.ndarray, " some"], Float[np.ndarray, " some"], Float[np.ndarray, " some"]]:
-    """(places, losses, whether something is wrong)."""
-    import torch
-
-    from plusx.data.loader import learned_targets
-
     total = len(subject.prepared)
     places = np.arange(total)
     if subject.outputs is None and total > LOOKED_AT:
         places = np.unique(np.linspace(0, total - 1, LOOKED_AT).astype(int))
-    losses: list[np.ndarray] = []
-    wrong: list[bool] = []
+    losses = [subject.task.losses(*_tensors(*pair)).numpy() for pair in _answered(subject, places)]
+    return places, np.concatenate(losses).astype(np.float64)
+
+
+def _told(
+    subject: Subject, places: Int[np.ndarray, " some"], losses: Float[np.ndarray, " some"]
+) -> Iterator[tuple[Told, bool]]:
+    """Each example, and whether all of its answer is right."""
+    rows = zip(places.tolist(), losses.tolist(), strict=True)
     for outputs, targets in _answered(subject, places):
-        tensors = torch.from_numpy(outputs), learned_targets(targets)
-        losses.append(subject.task.losses(*tensors).numpy())
-        whole = float(subject.task.hits(*tensors))
-        # Mostly all of a batch is right, and then nothing is asked one by one.
-        wrong += (
-            [False] * len(outputs)
-            if whole == len(outputs)
-            else [
-                float(subject.task.hits(tensors[0][row : row + 1], tensors[1][row : row + 1])) < 1
-                for row in range(len(outputs))
-            ]
-        )
-    return places, np.concatenate(losses).astype(np.float64), np.array(wrong)
+        answers = subject.task.answers(outputs, subject.classes)
+        for row, (answer, target) in enumerate(zip(answers, targets, strict=True)):
+            one = slice(row, row + 1)
+            right = float(subject.task.hits(*_tensors(outputs[one], targets[one]))) == 1
+            place, loss = next(rows)
+            yield Told(place, loss, answer, target), right
+
+
+def _tensors(outputs: np.ndarray, targets: np.ndarray) -> tuple[Tensor, Tensor]:
+    # Here, since a page's other parts need no torch.
+    import torch
+
+    from plusx.data.loader import learned_targets
+
+    return torch.from_numpy(outputs), learned_targets(targets)
 
 
 def _answered(subject: Subject, places: Int[np.ndarray, " some"]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
@@ -96,14 +97,3 @@ def _answered(subject: Subject, places: Int[np.ndarray, " some"]) -> Iterable[tu
         return batches(subject.engine, subject.prepared.take(places), size)
     parts = [places[start : start + size] for start in range(0, len(places), size)]
     return ((subject.outputs[part], subject.prepared.targets[part]) for part in parts)
-
-
-def _told(subject: Subject, places: Int[np.ndarray, " some"], losses: Sequence[float] | np.ndarray) -> list[Told]:
-    if len(places) == 0:
-        return []
-    outputs, targets = zip(*_answered(subject, places), strict=True)
-    answers = [answer for own in outputs for answer in subject.task.answers(own, subject.classes)]
-    return [
-        Told(int(place), float(loss), answer, target)
-        for place, loss, answer, target in zip(places, losses, answers, np.concatenate(targets), strict=True)
-    ]
