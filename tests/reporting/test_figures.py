@@ -11,12 +11,12 @@ from sklearn.calibration import calibration_curve
 from subjects import classified
 
 from plusx.errors import WrongUse
-from plusx.reporting.calibration import reliability
 from plusx.reporting.compare import bootstrapped, compared, mcnemar
 from plusx.reporting.confusion import confused_groups
 from plusx.reporting.interval import wilson
 from plusx.reporting.verdict import confused_pairs, verdict
 from plusx.reporting.worst import least_sure, most_wrong
+from plusx.tasks.classify import reliability
 from plusx.tasks.softmax import log_softmax, softmax
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from plusx.page import Figure, Paragraph, Section
 from plusx.page.figures import COLOURS, INK, drawn
-from plusx.tasks.classify import CALIBRATION_BINS, Classify, calibration_error
+from plusx.tasks.classify import CALIBRATION_BINS, Classify, calibration_error, reliability
 from plusx.words import percent
 
 
@@ -28,22 +28,6 @@ def calibration_section(
     )
     figure = Figure(reliability_svg(plain.probabilities(outputs), task.probabilities(outputs), targets), caption)
     return Section("How sure it is", [Paragraph(words), figure])
-
-
-def reliability(
-    probabilities: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"]
-) -> Float[np.ndarray, "bins 3"]:
-    """For each bin that has answers: the mean of how sure they are, the share that is right, how many there are.
-
-    >>> reliability(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).round(2).tolist()
-    [[0.9, 0.5, 2.0]]
-    """
-    sure, right = probabilities.max(1), probabilities.argmax(1) == targets
-    bins = np.clip(np.ceil(sure * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    count = np.bincount(bins, minlength=CALIBRATION_BINS)
-    sums = [np.bincount(bins, weights=one, minlength=CALIBRATION_BINS) for one in (sure, right)]
-    there = count > 0
-    return np.stack([sums[0][there] / count[there], sums[1][there] / count[there], count[there]], axis=1)
 
 
 def reliability_svg(

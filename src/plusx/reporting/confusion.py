@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from plusx.page import Block, Figure, Section, Table
-from plusx.page.figures import INK, drawn
+from plusx.page.figures import COLOURS, GROUND, INK, drawn
 from plusx.reporting.verdict import confused_pairs
 from plusx.words import percent
 
@@ -105,16 +106,14 @@ def matrix_svg(confusion: Confusion, names: Sequence[str]) -> str:
         return done()
 
 
-def _cell(axes: object, row: int, column: int, share: float, *, right: bool, size: float) -> None:
+def _cell(axes: Any, row: int, column: int, share: float, *, right: bool, size: float) -> None:
     from matplotlib.patches import Rectangle
 
-    from plusx.page.figures import COLOURS, GROUND
-
     colour = COLOURS[0] if right else COLOURS[1]
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=0.12 + 0.88 * share, linewidth=0))  # pyright: ignore
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=0.12 + 0.88 * share, linewidth=0))
     words = f"{100 * share:.0f}" if share >= 0.0995 else f"{100 * share:.1f}"
     ink = GROUND if share > 0.6 else INK
-    axes.text(column, row, words, ha="center", va="center", fontsize=size, color=ink)  # pyright: ignore
+    axes.text(column, row, words, ha="center", va="center", fontsize=size, color=ink)
 
 
 def _short(name: str) -> str:

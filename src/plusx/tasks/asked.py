@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from plusx.errors import WrongUse, nearest
 
 
@@ -37,6 +40,24 @@ def place_of(label: str, classes: Sequence[str]) -> int:
         known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
         raise WrongUse(f"--label {label}: no such label{nearest(label, classes)}; there are {known}")
     return list(classes).index(label)
+
+
+def class_asked(
+    probabilities: Float[np.ndarray, "count classes"], classes: Sequence[str], label: str | None
+) -> list[Asked]:
+    """The class of this label, or each example's likeliest one.
+
+    Raises:
+        WrongUse: there is no such label.
+
+    >>> class_asked(np.array([[0.2, 0.8]]), ["cat", "dog"], None)
+    [Asked(place=1, label='dog', probability=0.8, error=None)]
+    """
+    places = probabilities.argmax(1) if label is None else np.full(len(probabilities), place_of(label, classes))
+    return [
+        Asked(place, classes[place], float(row[place]))
+        for row, place in zip(probabilities, map(int, places), strict=True)
+    ]
 
 
 def no_choice(label: str | None, what: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from plusx.tasks.asked import Asked, place_of
+from plusx.tasks.asked import Asked, class_asked
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
 from plusx.tasks.softmax import averaged, log_softmax, softmax
@@ -105,19 +105,8 @@ class Classify(TaskBase):
     def asked(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
-        """The label, or the likeliest one."""
-        probabilities = self.probabilities(outputs)
-        places = probabilities.argmax(1) if label is None else np.full(len(outputs), place_of(label, classes))
-        return [
-            Asked(place, classes[place], float(row[place]))
-            for row, place in zip(probabilities, map(int, places), strict=True)
-        ]
-
-    def explained(
-        self, outputs: Float[Tensor, "batch classes"], unchanged: Tensor, places: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"]:
-        """Each one's logit."""
-        return outputs.gather(1, places[:, None])[:, 0]
+        """The label, or the likeliest one; what is explained is its logit."""
+        return class_asked(self.probabilities(outputs), classes, label)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The label, how sure it is, and the next two.
@@ -170,12 +159,25 @@ def top_k(outputs: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, 
 
 def calibration_error(probabilities: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"]) -> float:
     """The mean gap between how sure the answers are and how often they are right, over bins of equal width."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
+    sure, right, count = reliability(probabilities, targets).T
+    return float((np.abs(sure - right) * count).sum() / len(targets))
+
+
+def reliability(
+    probabilities: Float[np.ndarray, "count classes"], targets: Int[np.ndarray, " count"]
+) -> Float[np.ndarray, "bins 3"]:
+    """For each bin that has answers: the mean of how sure they are, the share that is right, how many there are.
+
+    >>> reliability(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).round(2).tolist()
+    [[0.9, 0.5, 2.0]]
+    """
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
     # Bins are open on the left: a confidence of exactly 1/15 belongs to the first.
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    gap = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
-    return float(np.abs(gap).sum() / len(targets))
+    bins = np.clip(np.ceil(sure * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    count = np.bincount(bins, minlength=CALIBRATION_BINS)
+    sums = [np.bincount(bins, weights=one, minlength=CALIBRATION_BINS) for one in (sure, right)]
+    there = count > 0
+    return np.stack([sums[0][there] / count[there], sums[1][there] / count[there], count[there]], axis=1)
 
 
 def _per_class(confusion: Int[np.ndarray, "classes classes"], classes: Sequence[str]) -> list[dict[str, Any]]:

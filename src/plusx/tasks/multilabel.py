@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
-from plusx.tasks.asked import Asked, place_of
+from plusx.tasks.asked import Asked, class_asked
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.figures import precision_recall_f1
 from plusx.words import percent
@@ -116,19 +116,8 @@ class Multilabel(TaskBase):
     def asked(
         self, outputs: Float[np.ndarray, "batch classes"], classes: Sequence[str], label: str | None = None
     ) -> list[Asked]:
-        """The label, or the likeliest one."""
-        probabilities = self.probabilities(outputs)
-        places = probabilities.argmax(1) if label is None else np.full(len(outputs), place_of(label, classes))
-        return [
-            Asked(place, classes[place], float(row[place]))
-            for row, place in zip(probabilities, map(int, places), strict=True)
-        ]
-
-    def explained(
-        self, outputs: Float[Tensor, "batch classes"], unchanged: Tensor, places: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"]:
-        """Each one's logit."""
-        return outputs.gather(1, places[:, None])[:, 0]
+        """The label, or the likeliest one; what is explained is its logit."""
+        return class_asked(self.probabilities(outputs), classes, label)
 
     def words(self, answer: Mapping[str, Any]) -> str:
         """The labels, and the three likeliest with how sure each is."""

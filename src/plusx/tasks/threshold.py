@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from plusx.data.box_rows import crowd
 from plusx.tasks.found import OVERLAP, Found
-from plusx.tasks.overlap import overlaps
+from plusx.tasks.overlap import areas, intersections, overlaps
 
 Rows = Float[np.ndarray, "longest 5"]
 STEPS = 1000
@@ -49,7 +49,8 @@ def matched(found: Found, rows: Rows) -> Bool[np.ndarray, " boxes"]:
     """Which boxes, the likeliest first, are right: each takes the true box of its class that it overlaps most, by half
     at least, of those that no likelier one has taken."""
     rows = rows[rows[:, 0] >= 0]
-    free = (overlaps(found.boxes, rows[:, 1:].astype(np.float64))) * (found.classes[:, None] == rows[:, 0].astype(int))
+    alike = found.classes[:, None] == rows[:, 0].astype(int)
+    free = overlaps(found.boxes, rows[:, 1:].astype(np.float64)) * alike
     right = np.zeros(len(found.classes), bool)
     for place in range(len(right) if len(rows) else 0):
         nearest = int(np.argmax(free[place]))
@@ -64,9 +65,6 @@ def _of_many(found: Found, rows: Rows) -> Bool[np.ndarray, " boxes"]:
     rows = rows[rows[:, 0] < -1]
     if len(rows) == 0:
         return np.zeros(len(found.classes), bool)
-    regions = rows[:, 1:].astype(np.float64)
-    low = np.maximum(found.boxes[:, None, :2], regions[:, :2])
-    shared = np.clip(np.minimum(found.boxes[:, None, 2:], regions[:, 2:]) - low, 0, None).prod(2)
-    own = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(1)
+    shared = intersections(found.boxes, rows[:, 1:].astype(np.float64))
     alike = found.classes[:, None] == np.asarray(crowd(rows[:, 0]), int)
-    return ((shared >= OVERLAP * own[:, None]) & alike).any(1)
+    return ((shared >= OVERLAP * areas(found.boxes)[:, None]) & alike).any(1)
