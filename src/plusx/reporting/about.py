@@ -91,7 +91,7 @@ def _short(value: Any) -> str:
 def typed(command: Sequence[str]) -> list[str]:
     """The command as a person types it: without the folders of the program.
 
-    >>> typed(["/opt/venv/bin/plusx", "train", "digits"])
+    >>> typed([".venv/bin/plusx", "train", "digits"])
     ['plusx', 'train', 'digits']
     """
     first, *rest = command
