@@ -68,6 +68,20 @@ def key_of(archive: Archive) -> str:
     return digest.hexdigest()
 
 
+def read_graph(path: Path) -> bytes:
+    """The ONNX model in a file, checked.
+
+    Raises:
+        PlusxError: no regular file is there, or a link that may lead anywhere, or no right model is in it.
+    """
+    if path.is_symlink():
+        raise PlusxError(f"{path} is a link, which is not followed; give the file itself")
+    try:
+        return checked(path.read_bytes(), str(path))
+    except OSError as error:
+        raise PlusxError(f"{path} cannot be read ({error.strerror}); check the path") from None
+
+
 def checked(graph: bytes, where: str) -> bytes:
     """The graph itself, if it reads no other file and runs nothing but ONNX's own operations.
 
