@@ -68,6 +68,20 @@ def key_of(archive: Archive) -> str:
     return digest.hexdigest()
 
 
+def metadata(archive: Archive) -> dict[str, str]:
+    """What an exported file says of itself, each value as JSON."""
+    manifest = archive.manifest
+    values = {
+        "task": manifest.task,
+        "labels": manifest.classes,
+        "preprocessing": manifest.preprocessing,
+        "precision": manifest.precision,
+        "created_with": manifest.created_with,
+        "card": None if manifest.card is None else manifest.card.model_dump(),
+    }
+    return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in values.items()}
+
+
 def read_graph(path: Path) -> bytes:
     """The ONNX model in a file, checked.
 

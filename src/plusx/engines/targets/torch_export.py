@@ -12,7 +12,8 @@ from jaxtyping import Float, Shaped
 
 from plusx.archive import Archive
 from plusx.data.files import atomic_write
-from plusx.engines.convert import answering, metadata
+from plusx.engines.convert import answering
+from plusx.engines.graph import metadata
 
 ENDING = ".pt2"
 WHAT = "torch.export: torch.export.load(...).module()(inputs) gives readable answers, then raw outputs"

@@ -16,7 +16,7 @@ from torch import nn
 
 from plusx.archive import Archive
 from plusx.data.files import atomic_write
-from plusx.engines.convert import metadata
+from plusx.engines.graph import metadata
 from plusx.engines.torch import build_network
 from plusx.errors import PlusxError
 from plusx.model.pretrained import state_for
