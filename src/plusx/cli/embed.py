@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plusx.cli.output import Json, print_json, say
+from plusx.cli.output import Engine, Json, print_json, say
 from plusx.cli.parts import (
     PartRows,
     Resume,
     check_errors,
+    engine_of,
     folder_given,
     resumable,
     say_written,
@@ -41,7 +42,7 @@ def embed(
     part_rows: PartRows = 4096,
     resume: Resume = False,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """Turn examples into vectors: what a model knows of them just before its answer."""
@@ -53,10 +54,12 @@ def embed(
 
     from plusx.api.model import load
     from plusx.api.volume import embed_into
-    from plusx.predict.inputs import expand
+    from plusx.archive import read_manifest
+    from plusx.predict.inputs import expand, many_of
 
-    loaded = load(model, engine)
-    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    modality = str(read_manifest(model).preprocessing["modality"])
+    many, files = many_of(inputs, expand(inputs, sys.stdin, modality))
+    loaded = load(model, engine_of(folder, engine), measure=many, say=say)
     if folder is not None:
         with resumable(folder):
             written = embed_into(

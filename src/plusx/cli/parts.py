@@ -38,6 +38,13 @@ def folder_given(out: str | None, resume: bool, format: str | None = None) -> Pa
     return None
 
 
+def engine_of(folder: Path | None, engine: str) -> str:
+    """The engine to take: for `auto`, the one by which the folder was begun; another's answers differ a little."""
+    from plusx.predict.parts import begun_with
+
+    return begun_with(folder).get("engine", engine) if folder is not None and engine == "auto" else engine
+
+
 @contextmanager
 def resumable(folder: Path) -> Iterator[None]:
     """Says of what Ctrl-C stops that it can go on.

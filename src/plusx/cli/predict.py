@@ -10,11 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Beam, Json, Lm, Text, Threshold, Tta, print_json, say, say_card, shown_card, texts_given
+from plusx.cli.output import (
+    Beam,
+    Engine,
+    Json,
+    Lm,
+    Text,
+    Threshold,
+    Tta,
+    print_json,
+    say,
+    say_card,
+    shown_card,
+    texts_given,
+)
 from plusx.cli.parts import (
     PartRows,
     Resume,
     check_errors,
+    engine_of,
     folder_given,
     resumable,
     say_written,
@@ -50,7 +64,7 @@ def predict(
     resume: Resume = False,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Engine = "auto",
     tta: Tta = "none",
     masks: Annotated[
         Path | None,
@@ -67,7 +81,8 @@ def predict(
 ) -> None:
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
-    from plusx.predict.inputs import expand
+    from plusx.archive import read_manifest
+    from plusx.predict.inputs import expand, many_of
     from plusx.predict.write import check_ending
 
     if not (inputs or text):
@@ -77,18 +92,19 @@ def predict(
         check_ending(Path(out))
     if folder is not None and (masks or overlays):
         raise WrongUse(f"--out {folder}: masks and overlays do not go with a folder of answers; give --out one file")
-    loaded = load(model, engine)
+    modality = str(read_manifest(model).preprocessing["modality"])
+    inputs = inputs or []
+    many, examples = many_of(inputs, chain(texts_given(text, modality), expand(inputs, sys.stdin, modality)))
+    loaded = load(model, engine_of(folder, engine), measure=many, say=say)
     if threshold is not None:
         loaded = loaded.at(threshold)
     say_card(loaded.archive.manifest.card)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
-    modality = str(loaded.archive.manifest.preprocessing["modality"])
-    examples = chain(texts_given(text, modality), expand(inputs or [], sys.stdin, modality))
     choices = {"top": top, "tta": tta, "beam": beam, "lm": lm}
     aside = {**({} if tta == "none" else {"tta": tta}), **shown_card(loaded.archive.manifest.card)}
     if folder is not None:
-        named = [*(text or []), *(inputs or [])]
+        named = [*(text or []), *inputs]
         how = {"format": format or "parquet", "part_rows": part_rows, "resume": resume, "named": named}
         errors, count = _into_folder(loaded, examples, folder, {**choices, **how}, aside if json else None)
     else:

@@ -31,10 +31,10 @@ def without_answer(archive: Archive) -> Archive:
     """The archive whose network gives vectors: as it is where it was trained to, else without the last layer.
 
     Raises:
-        PlusxError: the network has no vector for a whole example.
+        PlusxError: the network has no vector for a whole example, or has no weights, but a graph of its answers alone.
 
     >>> from plusx.archive import Golden, Manifest
-    >>> manifest = Manifest.model_construct(network={"head": "linear", "num_classes": 2})
+    >>> manifest = Manifest.model_construct(network={"head": "linear", "num_classes": 2}, precision="float32")
     >>> model = Archive(manifest, {"head.linear.bias": np.zeros(2)}, Golden(np.zeros(1), np.zeros(1)))
     >>> without_answer(model).manifest.network["head"], without_answer(model).weights
     ('pool', {})
@@ -44,9 +44,13 @@ def without_answer(archive: Archive) -> Archive:
         return archive
     if head not in HEAD_WEIGHTS:
         raise PlusxError(f"{archive.path}: a network that ends with {head} has no vector for a whole example")
+    if archive.manifest.precision != "float32":
+        what = f"{archive.path}: an {archive.manifest.precision} model gives its answers alone"
+        raise PlusxError(f"{what}; take the one that it was made of")
     manifest = archive.manifest.model_copy(update={"network": {**archive.manifest.network, "head": "pool"}})
     weights = {name: array for name, array in archive.weights.items() if not name.startswith(HEAD_WEIGHTS[head])}
-    return replace(archive, manifest=manifest, weights=weights)
+    # A graph that the archive carries ends with the layer that is left out.
+    return replace(archive, manifest=manifest, weights=weights, engines={})
 
 
 def embed_stream(archive: Archive, engine: Engine, inputs: Iterable[Input]) -> Iterator[Embedded]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -94,6 +94,13 @@ def answer_into(
     return Written(count, errors, kept, parts)
 
 
+def begun_with(folder: Path) -> dict[str, Any]:
+    """The options by which the answers in a folder were begun; none where there are no answers."""
+    with suppress(OSError, WrongUse):
+        return dict(_read_about(folder)["options"])
+    return {}
+
+
 def check_part_rows(rows: int) -> None:
     """Refuses parts that do not end where a batch does: a resumed run would make other batches, whose answers differ in
     their last digits.
@@ -153,7 +160,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
         found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except ValueError:
         found = None
-    if not isinstance(found, dict) or "part_rows" not in found:
+    if not isinstance(found, dict) or not {*COMPARED, "count"} <= set(found):
         raise WrongUse(f"--out {folder}: its {ABOUT} is not plusx's; give a new or an empty folder")
     return found
 
