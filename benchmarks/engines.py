@@ -5,7 +5,7 @@
 Contestants take turns within a round, so that what the machine does meanwhile meets all of them alike. The network has
 fresh weights, and batch statistics of random pictures: how fast it is, its form decides. `bare` is a loop over the
 engine's own Python call with the graph that plusx exported; `benchmark_app` is OpenVINO's own tool. int8 is made by
-`plusx.shrink`'s quantisation (NNCF, after training).
+what `plusx shrink` quantises with (NNCF, after training).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
-from plusx.shrink.quantize import quantize
+from plusx.shrinking.quantize import quantize
 
 from plusx.archive import Archive, write_archive
 from plusx.data.image import ImageSpec

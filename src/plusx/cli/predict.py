@@ -82,6 +82,7 @@ def predict(
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
     from plusx.archive import read_manifest
+    from plusx.engines.views import check_views
     from plusx.predict.inputs import expand, many_of
     from plusx.predict.write import check_ending
 
@@ -92,7 +93,9 @@ def predict(
         check_ending(Path(out))
     if folder is not None and (masks or overlays):
         raise WrongUse(f"--out {folder}: masks and overlays do not go with a folder of answers; give --out one file")
-    modality = str(read_manifest(model).preprocessing["modality"])
+    manifest = read_manifest(model)
+    check_views(manifest, tta)
+    modality = str(manifest.preprocessing["modality"])
     inputs = inputs or []
     many, examples = many_of(inputs, chain(texts_given(text, modality), expand(inputs, sys.stdin, modality)))
     loaded = load(model, engine_of(folder, engine), measure=many, say=say)
