@@ -41,8 +41,8 @@ class OpenVinoEngine:
         return request.get_tensor(self._outputs).data.copy()
 
     def _own_request(self) -> Any:
-        # One a thread: shared, it would answer one thread with the other's outputs. Kept, since a new one for each batch
-        # made a small network a quarter slower.
+        # One a thread: shared, it would answer one thread with the other's outputs. Kept, since a new one for each
+        # batch made a small network a quarter slower.
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
         return self._requests.own
