@@ -17,6 +17,7 @@ from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
 from plusx.cli.report import report
+from plusx.cli.shrink import shrink
 from plusx.cli.study import study
 from plusx.cli.train import train
 from plusx.errors import PlusxError
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, train, evaluate, report, predict, explain, embed, listen, study, pack, models, info):
+for command in (audit, train, evaluate, report, predict, explain, embed, listen, study, pack, models, info, shrink):
     app.command()(command)
 
 

@@ -12,9 +12,9 @@ from plusx.errors import WrongUse
 from plusx.model.blocks import BLOCKS
 from plusx.model.resnet import ResNet
 from plusx.residual import Residual
-from plusx.shrink.channels import trace
-from plusx.shrink.drop_blocks import droppable, without
-from plusx.shrink.narrow import narrowed
+from plusx.shrinking.channels import trace
+from plusx.shrinking.drop_blocks import droppable, without
+from plusx.shrinking.narrow import narrowed
 
 TWO_OR_THREE = sorted(name for name, kind in BLOCKS.items() if not kind.repeated)
 OPTIONS: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plusx.errors import WrongUse
 from plusx.model.resnet import ResNet
-from plusx.shrink.channels import Axis, Channels, trace
+from plusx.shrinking.channels import Axis, Channels, trace
 
 Scores = Mapping[str, Tensor]
 """How important each channel is, by the name of the channels' root."""
@@ -22,7 +22,7 @@ def narrowed(net: ResNet, widths: Mapping[str, Any], scores: Scores) -> ResNet:
     Args:
         net: a trained one.
         widths: `num_filters`, `stem_filters`, `inner_filters` of the new one.
-        scores: see `plusx.shrink.importance`.
+        scores: see `plusx.shrinking.importance`.
 
     Raises:
         WrongUse: the widths change more than the widths: a shortcut would appear or vanish, or a layer grow.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from plusx.model.resnet import ResNet
-from plusx.shrink.channels import Traced, trace
+from plusx.shrinking.channels import Traced, trace
 
 Loss = Callable[[Tensor], Tensor]
 """From a batch's outputs to its mean loss."""
