@@ -80,7 +80,6 @@ def with_graph(archive: Archive, model: Any) -> Archive:
         raise PlusxError("int8: neither openvino nor onnxruntime is installed: pip install 'plusx[deploy]'")
     manifest = archive.manifest.model_copy(update={"precision": "int8"})
     bare = replace(archive, manifest=manifest, weights={}, engines={}, path=None)
-    del model.metadata_props[:]
     made = replace(bare, engines={MEMBER: described(model, bare)})
     inputs = archive.golden.inputs
     return replace(made, golden=Golden(inputs, ENGINES[able[-1]](made)(inputs)))
