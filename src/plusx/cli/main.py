@@ -18,6 +18,7 @@ from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
 from plusx.cli.report import report
+from plusx.cli.shrink import shrink
 from plusx.cli.study import study
 from plusx.cli.train import train
 from plusx.errors import PlusxError
@@ -34,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, train, evaluate, report, predict, explain, embed, listen, export, study, pack, models, info):
+COMMANDS = (audit, train, evaluate, report, predict, explain, embed, listen, export, shrink, study, pack, models, info)
+for command in COMMANDS:
     app.command()(command)
 
 
