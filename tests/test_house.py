@@ -13,7 +13,13 @@ PACKAGE = Path(plusx.__file__).parent
 ROOMS_WITHOUT_TORCH = ("archive", "cli", "data", "engines", "errors", "evaluate", "predict", "tasks")
 TORCH = {"torch", "torchvision"}
 HEAVY = TORCH | {"numpy", "PIL", "pyarrow", "sklearn"}
-TENSORS_BEGIN_AT = ("plusx.data.augment", "plusx.data.loader", "plusx.data.mix", "plusx.engines.torch")
+TENSORS_BEGIN_AT = (
+    "plusx.data.augment",
+    "plusx.data.loader",
+    "plusx.data.mix",
+    "plusx.engines.convert",
+    "plusx.engines.torch",
+)
 
 
 def modules_without_torch() -> list[str]:

@@ -18,7 +18,7 @@ def test_it_comes_back(model: Archive, tmp_path: Path):
     with_card = dataclasses.replace(model, manifest=model.manifest.model_copy(update={"card": CARD}))
     read = read_archive(write_archive(with_card, tmp_path / "model.plusx")).manifest
     assert read.card == CARD
-    assert read.format_version == "1.1"
+    assert read.format_version == "1.2"
     assert read_archive(write_archive(model, tmp_path / "model.plusx")).manifest.card is None
 
 

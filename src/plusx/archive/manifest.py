@@ -4,7 +4,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
     BaseModel,
@@ -19,8 +19,8 @@ from pydantic import (
 from plusx.archive.card import Card
 from plusx.archive.refusal import MAKE_AGAIN, refusal
 
-FORMAT_VERSION = "1.1"
-"""1.1 added `card`."""
+FORMAT_VERSION = "1.2"
+"""1.1 added `card`, 1.2 `precision`."""
 MAX_MANIFEST_BYTES = 16 * 2**20
 
 _VERSION = re.compile(r"([1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})")
@@ -42,8 +42,9 @@ class FileRecord(BaseModel):
 class Manifest(BaseModel):
     """What the model is, how its inputs are prepared, and where it came from.
 
-    `created_at` is ISO 8601 in UTC. `card` is what the model is for, if anybody said so. `files` has a record for every
-    other member; `write_archive` fills it.
+    `created_at` is ISO 8601 in UTC. `card` is what the model is for, if anybody said so. `precision` is
+    how its network computes: one of int8 has no weights but those inside its graph, `engines/onnx/model.onnx`. `files`
+    has a record for every other member; `write_archive` fills it.
     A manifest that exists can be written.
 
     Raises:
@@ -55,7 +56,7 @@ class Manifest(BaseModel):
     ...     classes=("cat", "dog"), preprocessing={"size": 32}, network={"num_layers": [2]}, provenance={},
     ... )
     >>> manifest.classes, manifest.format_version
-    (('cat', 'dog'), '1.1')
+    (('cat', 'dog'), '1.2')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +70,7 @@ class Manifest(BaseModel):
     network: dict[str, JsonValue]
     provenance: dict[str, JsonValue]
     card: Card | None = None
+    precision: Literal["float32", "int8"] = "float32"
     files: dict[str, FileRecord] = {}
 
     @field_validator("created_at")
@@ -101,7 +103,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         ValueError: a value that JSON in UTF-8 cannot hold.
 
     >>> manifest_bytes(Manifest.model_construct(classes=("é",)))
-    b'{\\n "card": null,\\n "classes": [\\n  "\\xc3\\xa9"\\n ],\\n "files": {},\\n "format_version": "1.1"\\n}\\n'
+    b'{\\n "card": null,\\n "classes": [\\n  "\\xc3\\xa9"\\n ],\\n "files": {},\\n "format_version": "1.2"\\n}\\n'
     """
     values = manifest.model_dump(mode="python")
     text = json.dumps(values, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)

@@ -28,4 +28,20 @@ def _torch(archive: Archive) -> Engine:
     return TorchEngine(archive)
 
 
-ENGINES: dict[str, Callable[[Archive], Engine]] = {"torch": _torch}
+def _onnx(archive: Archive) -> Engine:
+    from plusx.engines.onnx import OnnxEngine
+
+    return OnnxEngine(archive)
+
+
+def _openvino(archive: Archive) -> Engine:
+    from plusx.engines.openvino import OpenVinoEngine
+
+    return OpenVinoEngine(archive)
+
+
+ENGINES: dict[str, Callable[[Archive], Engine]] = {"torch": _torch, "onnx": _onnx, "openvino": _openvino}
+"""By the names that `--engine` takes. The first is the reference: it ran the training."""
+
+NEEDS: dict[str, str] = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+"""The package that an engine is not without."""

@@ -11,7 +11,9 @@ from plusx.errors import PlusxError
 from plusx.tasks import task_from_json
 
 # float32 sums in another order differ by about 1e-6 of the outputs' scale; a wrong weight or layer by far more.
-TOLERANCE = 1e-4
+# In int8, a sum that is rounded to the neighbouring step changes all that follow: a ResNet-50's outputs differ by 1 %
+# between OpenVINO and ONNX Runtime on one processor.
+TOLERANCES = {"float32": 1e-4, "int8": 0.05}
 
 
 def golden_difference(engine: Engine, golden: Golden) -> float:
@@ -48,13 +50,14 @@ def check_golden(engine: Engine, archive: Archive) -> None:
     """Runs the archive's golden examples on the engine.
 
     Raises:
-        PlusxError: the outputs differ from those of the training.
+        PlusxError: the outputs differ from those of the training by more than the model's precision explains.
     """
     difference = golden_difference(engine, archive.golden)
+    tolerance = TOLERANCES[archive.manifest.precision]
     # Written so that a NaN fails, too.
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         where = archive.path or "the model"
         raise PlusxError(
             f"{where}: the {engine.name} engine's answers differ from the training's by {difference:.2g} of their "
-            f"scale (at most {TOLERANCE:g} is right); use another engine or machine"
+            f"scale (at most {tolerance:g} is right); use another engine or machine"
         )

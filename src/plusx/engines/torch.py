@@ -19,8 +19,11 @@ def build_network(archive: Archive) -> nn.Sequential:
     """The archive's network with its front and weights, in evaluation mode.
 
     Raises:
-        PlusxError: there is no such network as the archive names, or its weights do not fit it.
+        PlusxError: there is no such network as the archive names, or its weights do not fit it, or are not there.
     """
+    if archive.manifest.precision != "float32":
+        what = f"{archive.path or 'the model'}: an {archive.manifest.precision} model has no weights for torch"
+        raise PlusxError(f"{what}; give --engine onnx or openvino, or the model that it was made of")
     # First without storage: a spec that does not fit the weights must not take memory for them.
     with torch.device("meta"):
         _check_shapes(archive, _network(archive))

@@ -128,6 +128,10 @@ class TaskBase(BaseModel):
         """
         return outputs.gather(1, places[:, None])[:, 0]
 
+    def readable(self, outputs: Tensor) -> dict[str, Tensor]:
+        """What outputs say, as tensors of an exported graph, by name: for programs that know nothing of plusx."""
+        raise NotImplementedError
+
     def verdict(self, scores: Mapping[str, Any]) -> str:
         """What the scores come to, in a few words for a person."""
         return f"{percent(scores['accuracy'])} of {scores['count']:,} right"

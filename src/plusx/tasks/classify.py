@@ -63,6 +63,10 @@ class Classify(TaskBase):
         """Each class's; a row sums to 1."""
         return softmax(outputs / self.temperature)
 
+    def readable(self, outputs: Float[Tensor, "batch classes"]) -> dict[str, Tensor]:
+        """`probabilities` `(batch, classes)`, those of `probabilities` here."""
+        return {"probabilities": (outputs / self.temperature).softmax(1)}
+
     def columns(self, outputs: Float[np.ndarray, "count classes"], classes: Sequence[str]) -> dict[str, np.ndarray]:
         """Each class's probability."""
         return {f"probability_{label}": own for label, own in zip(classes, self.probabilities(outputs).T, strict=True)}

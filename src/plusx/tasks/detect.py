@@ -13,7 +13,7 @@ from pydantic import Field
 from plusx.data.box_rows import ABSENT, COLUMNS, Boxes
 from plusx.data.sources import Samples
 from plusx.errors import PlusxError
-from plusx.tasks.anchors import retinanet_loss
+from plusx.tasks.anchors import decoded, retinanet_loss
 from plusx.tasks.asked import Asked, place_of
 from plusx.tasks.base import AnswerType, TaskBase
 from plusx.tasks.found import Found, found_in, share_found
@@ -110,6 +110,13 @@ class Detect(TaskBase):
             truth += list(targets)
         threshold = best_threshold(found, truth)
         return self if threshold is None else self.model_copy(update={"threshold": threshold})
+
+    def readable(self, outputs: Float[Tensor, "batch outputs anchors"]) -> dict[str, Tensor]:
+        """`probabilities` `(batch, classes, anchors)`, and `boxes` `(batch, anchors, 4)`: x0, y0, x1, y1 in shares of
+        the picture's sides. Of boxes of a class that overlap by half the likelier is meant (`plusx.tasks.found`)."""
+        offsets, anchors = (outputs[:, part].movedim(1, 2).flatten(0, 1) for part in (slice(-8, -4), slice(-4, None)))
+        boxes = decoded(offsets, anchors).unflatten(0, (-1, outputs.shape[2])).clamp(0, 1)
+        return {"probabilities": outputs[:, :-8].sigmoid(), "boxes": boxes}
 
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch outputs anchors"]]) -> np.ndarray:
         """The mean of logits and offsets of the same anchors, in float64."""

@@ -73,6 +73,10 @@ class Embed(TaskBase):
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         return (outputs.argmax(1) == classes).sum()
 
+    def readable(self, outputs: Float[Tensor, "batch width"]) -> dict[str, Tensor]:
+        """`embedding` `(batch, width)`, of length 1."""
+        return {"embedding": outputs}
+
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch width"]]) -> Float[np.ndarray, "batch width"]:
         """The direction of the embeddings' sum, in float64.
 

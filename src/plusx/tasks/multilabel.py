@@ -74,6 +74,10 @@ class Multilabel(TaskBase):
         """Each label's own; rows do not sum to 1."""
         return sigmoid(outputs)
 
+    def readable(self, outputs: Float[Tensor, "batch classes"]) -> dict[str, Tensor]:
+        """`probabilities` `(batch, classes)`, each label's by itself."""
+        return {"probabilities": outputs.sigmoid()}
+
     def columns(self, outputs: Float[np.ndarray, "count classes"], classes: Sequence[str]) -> dict[str, np.ndarray]:
         """Each class's probability."""
         return {f"probability_{label}": own for label, own in zip(classes, self.probabilities(outputs).T, strict=True)}

@@ -169,6 +169,18 @@ class Regress(TaskBase):
         learnt = self._learnt(outputs)
         return None if self.scale is None else learnt._replace(widths=learnt.widths * np.array(self.scale))
 
+    def readable(self, outputs: Float[Tensor, "batch outputs"]) -> dict[str, Tensor]:
+        """`values` `(batch, targets)` in the targets' own units; where the task is calibrated, `low` and `high` too."""
+        from torch.nn.functional import softplus
+
+        values, widths = outputs.chunk(2, dim=1)
+        std = outputs.new_tensor(self.std)
+        values = outputs.new_tensor(self.mean) + std * values
+        if self.scale is None:
+            return {"values": values}
+        widths = softplus(widths).clamp(min=LEAST_WIDTH) * std * outputs.new_tensor(self.scale)
+        return {"values": values, "low": values - widths, "high": values + widths}
+
     def answers(self, outputs: Outputs, classes: Sequence[str], top: int = 5) -> list[dict[str, Any]]:
         """For each example its `value` between `low` and `high`, `label` the value as text, and as `probability` the
         coverage of the intervals. Without calibration the last three are None."""

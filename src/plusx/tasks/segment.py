@@ -96,6 +96,10 @@ class Segment(TaskBase):
         """Each class's at each pixel; over the classes they sum to 1."""
         return softmax(outputs)
 
+    def readable(self, outputs: Float[Tensor, "batch classes height width"]) -> dict[str, Tensor]:
+        """`probabilities` `(batch, classes, height, width)` of each pixel."""
+        return {"probabilities": outputs.softmax(1)}
+
     def averaged(
         self, outputs: Sequence[Float[np.ndarray, "batch classes height width"]]
     ) -> Float[np.ndarray, "batch classes height width"]:

@@ -114,6 +114,10 @@ class Transcribe(TaskBase):
         read = greedy(outputs.detach().float().cpu().numpy())
         return torch.tensor(_right(read, targets.cpu().numpy()), device=outputs.device)
 
+    def readable(self, outputs: Float[Tensor, "batch classes frames"]) -> dict[str, Tensor]:
+        """`probabilities` `(batch, classes, frames)` of each letter in each frame, the blank's last."""
+        return {"probabilities": outputs.softmax(1)}
+
     def averaged(self, outputs: Sequence[Float[np.ndarray, "batch classes frames"]]) -> np.ndarray:
         """The outputs whose probabilities in each frame are the mean of these outputs' probabilities, in float64."""
         return averaged(outputs)

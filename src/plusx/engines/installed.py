@@ -1,0 +1,41 @@
+"""Packages that not everybody installs: asked for in one place, so that what is missing is said alike."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from plusx.engines import NEEDS
+from plusx.errors import PlusxError
+
+
+def needed(package: str, what: str) -> Any:
+    """The package, imported.
+
+    Args:
+        package: its name.
+        what: what cannot be done without it, as the beginning of the error's line.
+
+    Raises:
+        PlusxError: it is not installed.
+
+    >>> needed("no_such_package", "--engine onnx")
+    Traceback (most recent call last):
+    plusx.errors.PlusxError: --engine onnx: no_such_package is not installed: pip install 'plusx[deploy]'
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or not package.startswith(error.name):
+            raise
+        raise PlusxError(f"{what}: {error.name} is not installed: pip install 'plusx[deploy]'") from None
+
+
+def installed() -> list[str]:
+    """The names of the engines that can be tried here.
+
+    >>> installed()[0]
+    'torch'
+    """
+    return [name for name, package in NEEDS.items() if find_spec(package) is not None]

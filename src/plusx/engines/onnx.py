@@ -1,0 +1,33 @@
+"""The archive's network in ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from plusx.archive import Archive
+from plusx.engines.graph import graph_of
+from plusx.engines.installed import needed
+
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+ERRORS_ONLY = 3
+
+
+class OnnxEngine:
+    """Runs an archive with ONNX Runtime, on a GPU where its package for GPUs is installed.
+
+    Raises:
+        PlusxError: ONNX Runtime is not installed, or the archive has no right graph.
+    """
+
+    name = "onnx"
+
+    def __init__(self, archive: Archive):
+        runtime = needed("onnxruntime", "--engine onnx")
+        options = runtime.SessionOptions()
+        options.log_severity_level = ERRORS_ONLY
+        there = [name for name in PROVIDERS if name in runtime.get_available_providers()]
+        self._session = runtime.InferenceSession(graph_of(archive), options, providers=there)
+
+    def __call__(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
+        return self._session.run(["outputs"], {"input": np.ascontiguousarray(inputs)})[0]
