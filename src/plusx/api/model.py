@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from plusx.data.cache import default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
-from plusx.engines.golden import check_description, check_golden
+from plusx.engines.choose import find_engine
+from plusx.engines.golden import check_description
 from plusx.engines.views import with_views
-from plusx.errors import PlusxError, WrongUse, nearest
+from plusx.errors import PlusxError, WrongUse
 from plusx.evaluate.robustness import Progress, check_corruptible, robustness
 from plusx.evaluate.scores import judge
 from plusx.predict.ahead import Input
@@ -221,19 +222,21 @@ def _many(inputs: One | Iterable[One]) -> Iterator[Input]:
     return (str(source) if isinstance(source, Path) else source for source in many)
 
 
-def load(path: str | Path, engine: str = "torch") -> Model:
+def load(
+    path: str | Path, engine: str = "torch", *, measure: bool = True, say: Callable[[str], None] | None = None
+) -> Model:
     """A model from a `.plusx` file or a run folder, its golden examples checked.
 
+    Args:
+        path: the file or folder.
+        engine: what runs its network: `torch`, `onnx`, `openvino`, or `auto` for the fastest of these here.
+        measure: whether `auto` measures the engines where it has not yet, which takes seconds.
+        say: is told what `auto` took, and why.
+
     Raises:
-        PlusxError: the file is damaged, or the engine does not answer as the training did.
+        PlusxError: the file is damaged, or the engine is not installed or does not answer as the training did.
         WrongUse: no such engine.
     """
-    if engine not in ENGINES:
-        raise WrongUse(
-            f"--engine {engine}: no such engine{nearest(engine, list(ENGINES))}; there are {', '.join(ENGINES)}"
-        )
     archive = read_archive(Path(path))
     check_description(archive)
-    running = ENGINES[engine](archive)
-    check_golden(running, archive)
-    return Model(archive, running)
+    return Model(archive, find_engine(engine, archive, measure=measure, say=say))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import Json, print_json, say
+from plusx.cli.output import Engine, Json, print_json, say
 from plusx.errors import PlusxError
 
 
@@ -17,7 +17,7 @@ def embed(
     inputs: Annotated[list[str], typer.Argument(help="Examples, folders, globs, or - for a list of paths on stdin.")],
     out: Annotated[Path, typer.Option(help="The file for the vectors: .npy or .parquet.")],
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """Turn examples into vectors: what a model knows of them just before its answer."""
@@ -26,10 +26,12 @@ def embed(
     check_vectors_ending(out)
 
     from plusx.api.model import load
-    from plusx.predict.inputs import expand
+    from plusx.archive import read_manifest
+    from plusx.predict.inputs import expand, many_of
 
-    loaded = load(model, engine)
-    files = expand(inputs, sys.stdin, str(loaded.archive.manifest.preprocessing["modality"]))
+    modality = str(read_manifest(model).preprocessing["modality"])
+    many, files = many_of(inputs, expand(inputs, sys.stdin, modality))
+    loaded = load(model, engine, measure=many, say=say)
     rows = list(loaded.embedded(files))
     write_vectors(rows, out)
     errors = [row for row in rows if row.error is not None]

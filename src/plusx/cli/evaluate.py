@@ -47,7 +47,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.", show_default="test, else val, else train")] = "",
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
     cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Annotated[
+        str, typer.Option(help="What runs the network: torch, onnx, openvino, or auto for the fastest.")
+    ] = "torch",
     tta: Tta = "none",
     threshold: Threshold = None,
     beam: Beam = None,
@@ -67,7 +69,7 @@ def evaluate(
     """Score a model on labelled examples."""
     from plusx.api.model import load
 
-    loaded = load(model, engine)
+    loaded = load(model, engine, say=say)
     if threshold is not None:
         loaded = loaded.at(threshold)
     card = loaded.archive.manifest.card

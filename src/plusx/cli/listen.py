@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plusx.cli.output import print_json, say
+from plusx.cli.output import Engine, print_json, say
 from plusx.errors import WrongUse
 from plusx.words import percent
 
@@ -23,7 +23,7 @@ def listen(
     threshold: Annotated[float, typer.Option(min=0, max=1, help="The least probability of an event.")] = 0.5,
     smooth: Annotated[int, typer.Option(min=1, help="Windows whose mean probability counts.")] = 3,
     ignore: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="A label that makes no event.")] = None,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Engine = "auto",
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line: each event, then the latency.")
     ] = False,
@@ -36,7 +36,7 @@ def listen(
     from plusx.api.model import load
     from plusx.predict.listen import Listener, raw_stream, wav_stream
 
-    loaded = load(model, engine)
+    loaded = load(model, engine, measure=False)
     listener = Listener(loaded.archive, loaded.engine, hop, threshold, smooth, tuple(ignore or ()))
     if source != "-" and not Path(source).exists():
         raise WrongUse(f"{source}: no such file")

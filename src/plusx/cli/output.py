@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What runs the network: torch, onnx, openvino, or auto for the fastest, measured once where there are "
+        "200 inputs or more.",
+    ),
+]
 Tta = Annotated[str, typer.Option("--tta", help="Answer by the mean over views of each picture: mirror or shift.")]
 Beam = Annotated[int | None, typer.Option("--beam", help="How many readings of a transcript to follow.")]
 Threshold = Annotated[

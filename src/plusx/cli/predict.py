@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import Beam, Json, Lm, Text, Threshold, Tta, print_json, say, say_card, shown_card, texts_given
+from plusx.cli.output import (
+    Beam,
+    Engine,
+    Json,
+    Lm,
+    Text,
+    Threshold,
+    Tta,
+    print_json,
+    say,
+    say_card,
+    shown_card,
+    texts_given,
+)
 from plusx.errors import PlusxError, WrongUse
 
 if TYPE_CHECKING:
@@ -26,7 +39,7 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="Write the answers to a .csv, .jsonl or .parquet file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
-    engine: Annotated[str, typer.Option(help="What runs the network.")] = "torch",
+    engine: Engine = "auto",
     tta: Tta = "none",
     masks: Annotated[
         Path | None,
@@ -43,9 +56,10 @@ def predict(
 ) -> None:
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
+    from plusx.archive import read_manifest
     from plusx.engines.views import with_views
     from plusx.predict.draw import painted
-    from plusx.predict.inputs import expand
+    from plusx.predict.inputs import expand, many_of
     from plusx.predict.stream import predict_stream
     from plusx.predict.write import check_ending, write_rows
     from plusx.tasks import task_from_json
@@ -56,7 +70,10 @@ def predict(
     if out is not None:
         check_ending(out)
     decoder = find_decoder(beam, lm)
-    loaded = load(model, engine)
+    modality = str(read_manifest(model).preprocessing["modality"])
+    inputs = inputs or []
+    many, examples = many_of(inputs, chain(texts_given(text, modality), expand(inputs, sys.stdin, modality)))
+    loaded = load(model, engine, measure=many, say=say)
     if threshold is not None:
         loaded = loaded.at(threshold)
     task = task_from_json(loaded.archive.manifest.task)
@@ -65,8 +82,6 @@ def predict(
     say_card(card)
     if tta != "none":
         say(f"each answer is the mean over views: {tta}")
-    modality = str(loaded.archive.manifest.preprocessing["modality"])
-    examples = chain(texts_given(text, modality), expand(inputs or [], sys.stdin, modality))
     if masks is None and overlays is None:
         rows_found = predict_stream(loaded.archive, running, examples, top, decoder)
     else:

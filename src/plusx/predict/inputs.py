@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
-from typing import TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import TextIO, TypeVar
 
 from plusx.data.modalities import MODALITIES
 from plusx.data.series import ENDING, FOLDER, series_in
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
+
+MANY = 200
+"""So many inputs are worth the seconds that it takes to find the fastest engine for them."""
+
+Input = TypeVar("Input")
+
+
+def many_of(named: Sequence[str], inputs: Iterable[Input]) -> tuple[bool, Iterator[Input]]:
+    """Whether there are many inputs, and all of them again. A list on stdin counts as few: it may come slowly, and is
+    not waited for.
+
+    >>> many, inputs = many_of(["*.png"], iter("abc"))
+    >>> many, list(inputs)
+    (False, ['a', 'b', 'c'])
+    """
+    inputs = iter(inputs)
+    if "-" in named:
+        return False, inputs
+    ahead = list(islice(inputs, MANY))
+    return len(ahead) == MANY, chain(ahead, inputs)
 
 
 def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Iterator[str]:
