@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from plusx.api.audit import Audited, audit
     from plusx.api.explain import explain
+    from plusx.api.export import Exported, export
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
@@ -31,6 +32,8 @@ _HOMES = {
     "explain": "plusx.api.explain",
     "Audited": "plusx.api.audit",
     "audit": "plusx.api.audit",
+    "Exported": "plusx.api.export",
+    "export": "plusx.api.export",
     "CrossValidated": "plusx.api.folds",
     "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
@@ -50,6 +53,7 @@ _HOMES = {
 __all__ = [
     "Audited",
     "CrossValidated",
+    "Exported",
     "Model",
     "PlusxError",
     "ResNet",
@@ -60,6 +64,7 @@ __all__ = [
     "audit",
     "cross_validate",
     "explain",
+    "export",
     "load",
     "pack",
     "report",

@@ -11,6 +11,7 @@ from plusx.cli.audit import audit
 from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
 from plusx.cli.explain import explain
+from plusx.cli.export import export
 from plusx.cli.info import info
 from plusx.cli.listen import listen
 from plusx.cli.models import models
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (audit, train, evaluate, report, predict, explain, embed, listen, study, pack, models, info):
+for command in (audit, train, evaluate, report, predict, explain, embed, listen, export, study, pack, models, info):
     app.command()(command)
 
 
