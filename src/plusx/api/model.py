@@ -31,6 +31,7 @@ from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 
 if TYPE_CHECKING:
+    from plusx.predict.parts import Written
     from plusx.understand.explained import Explained
 
 One = Input | Path
@@ -133,6 +134,18 @@ class Model:
         archive = without_answer(self.archive)
         engine = self.engine if archive is self.archive else ENGINES[self.engine.name](archive)
         return embed_stream(archive, engine, inputs)
+
+    def predict_into(self, inputs: One | Iterable[One], out: str | Path, **choices: Any) -> Written:
+        """Answers in the parts of a folder, as many as there are: `plusx.api.volume.predict_into` with this model."""
+        from plusx.api.volume import predict_into
+
+        return predict_into(self, _many(inputs), out, **choices)
+
+    def embed_into(self, inputs: One | Iterable[One], out: str | Path, **choices: Any) -> Written:
+        """Vectors in the parts of a folder: `plusx.api.volume.embed_into` with this model."""
+        from plusx.api.volume import embed_into
+
+        return embed_into(self, _many(inputs), out, **choices)
 
     def masks(self, inputs: One | Iterable[One]) -> list[np.ndarray]:
         """Of a model of pictures with masks: each input's mask `(height, width)`, uint8, as large as the picture.

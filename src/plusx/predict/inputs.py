@@ -6,13 +6,16 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from plusx.data.modalities import MODALITIES
+from plusx.data.rows import read_table
 from plusx.data.series import ENDING, FOLDER, series_in
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
 
+LISTS = (".parquet", ".pq")
 MANY = 200
 """So many inputs are worth the seconds that it takes to find the fastest engine for them."""
 
@@ -36,11 +39,11 @@ def many_of(named: Sequence[str], inputs: Iterable[Input]) -> tuple[bool, Iterat
 
 def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Iterator[str]:
     """The files that `inputs` name, in their order: files as they are, folders' files of the modality (nested ones too)
-    in natural order, folders of DICOM slices as one, globs, and `-` for a list of paths on `stdin`, one a line. A file
-    that does not exist is given, too: its answer will be an error.
+    in natural order, folders of DICOM slices as one, globs, Parquet lists (`listed`), and `-` for a list of paths on
+    `stdin`, one a line. A file that does not exist is given, too: its answer will be an error.
 
     Raises:
-        WrongUse: a folder holds no such file, or a glob fits nothing.
+        WrongUse: a folder holds no such file, a glob fits nothing, or a list has no paths.
 
     >>> import io
     >>> list(expand(["-"], io.StringIO("a.png\\n\\nb.png\\n")))
@@ -56,8 +59,28 @@ def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Ite
             yield from _found(_examples(text, kind.extensions), nothing)
         elif not os.path.exists(text) and glob.has_magic(text):
             yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
+        elif text.lower().endswith(LISTS) and os.path.isfile(text):
+            yield from listed(Path(text))
         else:
             yield text
+
+
+def listed(path: Path) -> Iterator[str]:
+    """The paths in the column `path` of a Parquet file, as they are read: a few thousand are in memory at a time.
+
+    Those that are not absolute are taken from the list's own folder on.
+
+    Raises:
+        WrongUse: it is no Parquet file, or has no such column.
+    """
+    table = read_table(path, "path".__eq__)
+    if "path" not in table.columns:
+        there = ", ".join(table.columns[:5])
+        raise WrongUse(f"{path}: it has no column path, but {there}; name the column of the files path")
+    base = os.path.dirname(path)
+    for row in table.rows:
+        # An empty one stays empty, and its answer an error: joined, it would be the folder.
+        yield os.path.join(base, row.values["path"]) if row.values["path"] else ""
 
 
 def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:
