@@ -21,6 +21,9 @@ PAUSE_S = 0.5
 LASTING = (PermissionError, IsADirectoryError, NotImplementedError)
 """What is the same however often it is tried; and EINVAL, a part that lies outside the file."""
 
+OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": {"max_pool_connections": 64}}}
+"""By protocol: what a client must be told to read many files at once. botocore keeps ten connections otherwise."""
+
 Result = TypeVar("Result")
 
 
@@ -174,7 +177,7 @@ def filesystem_at(address: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
     try:
-        return url_to_fs(address)
+        return url_to_fs(address, **OPTIONS.get(address.partition("://")[0], {}))
     except ImportError as error:
         words = " ".join(str(error).split())
         raise WrongUse(f"{address}: a package is missing ({words}): pip install 'plusx[scale]'") from error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +21,7 @@ from plusx.data.sources import natural
 from plusx.errors import PlusxError, WrongUse, nearest
 
 COLUMN = "path"
+LISTS = (".parquet", ".pq")
 READERS = 16
 PIECE_ROWS = 16_384
 
@@ -31,7 +35,9 @@ class Manifest:
         file_of: each row group's file.
         group_of: each row group's number inside its file.
         ends: how many rows there are up to the end of each row group.
-        base: what relative paths are relative to.
+        base: the folder that relative paths are of, as the list was named.
+        root: the same, absolute.
+        footers: SHA-256 in hex of what the files say of their rows.
     """
 
     files: tuple[str, ...]
@@ -39,17 +45,26 @@ class Manifest:
     group_of: Int64[np.ndarray, " groups"]
     ends: Int64[np.ndarray, " groups"]
     base: str
+    root: str
+    footers: str
 
     @property
     def rows(self) -> int:
         """How many inputs it lists."""
         return int(self.ends[-1]) if len(self.ends) else 0
 
+    @property
+    def largest_group(self) -> int:
+        """Rows of the largest row group."""
+        return int(np.diff(self.ends, prepend=0).max(initial=0))
+
+    def shown(self, path: str) -> str:
+        """What an input is called in answers: its path from where the list was named."""
+        return _joined(self.base, path)
+
     def located(self, path: str) -> str:
-        """Where an input is: an address or absolute path as it stands, any other from the manifest's folder."""
-        if is_address(path) or os.path.isabs(path):
-            return path
-        return f"{self.base}/{path}" if is_address(self.base) else os.path.join(self.base, path)
+        """Where an input is, from anywhere on the machine."""
+        return _joined(self.root, path)
 
     def parts(self, first: int, end: int, part_rows: int) -> Iterator[tuple[int, pa.ChunkedArray]]:
         """Each part from number `first` to before `end`, and its paths. Part k is the rows from k * `part_rows` on.
@@ -91,16 +106,21 @@ def open_manifest(address: str) -> Manifest:
         WrongUse: it is no Parquet list, has no column `path`, or its address cannot be read here.
         PlusxError: it is missing or cannot be read.
     """
-    address = address if is_address(address) else os.path.abspath(address)
-    single = address.lower().endswith(".parquet") and not os.path.isdir(address)
+    named, address = address, address if is_address(address) else os.path.abspath(address)
+    single = address.lower().endswith(LISTS) and not os.path.isdir(address)
     files = (address,) if single else _files_in(address)
     with ThreadPoolExecutor(READERS) as readers:
-        counted = list(readers.map(_group_rows, files))
-    counts = np.array([len(rows) for rows in counted], np.int64)
-    groups = [np.arange(count, dtype=np.int64) for count in counts]
-    rows = np.concatenate([np.asarray(rows, np.int64) for rows in counted])
-    base = address.rstrip("/") if not single else address.rsplit("/", 1)[0]
-    return Manifest(files, np.repeat(np.arange(len(files)), counts), np.concatenate(groups), np.cumsum(rows), base)
+        footers = list(readers.map(_footer, files))
+    counts = [len(footer.rows) for footer in footers]
+    return Manifest(
+        files,
+        np.repeat(np.arange(len(files)), counts),
+        np.concatenate([np.arange(count, dtype=np.int64) for count in counts]),
+        np.cumsum(np.concatenate([footer.rows for footer in footers])),
+        os.path.dirname(named) if single else named.rstrip("/"),
+        os.path.dirname(address) if single else address.rstrip("/"),
+        hashlib.sha256("".join(footer.digest for footer in footers).encode()).hexdigest(),
+    )
 
 
 def _files_in(folder: str) -> tuple[str, ...]:
@@ -110,7 +130,12 @@ def _files_in(folder: str) -> tuple[str, ...]:
     return tuple(f"{folder.rstrip('/')}/{name}" for name in names)
 
 
-def _group_rows(path: str) -> list[int]:
+class _Footer(NamedTuple):
+    rows: Int64[np.ndarray, " groups"]
+    digest: str
+
+
+def _footer(path: str) -> _Footer:
     with _opened(path) as file:
         names = file.schema_arrow.names
         if COLUMN not in names:
@@ -120,7 +145,12 @@ def _group_rows(path: str) -> list[int]:
             kind = kind.value_type
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             raise WrongUse(f"{path}: its column {COLUMN} is {kind}, not text")
-        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+        place = file.metadata.schema.names.index(COLUMN)
+        digest = hashlib.sha256(os.path.basename(path).encode())
+        for group in groups:
+            digest.update(json.dumps(group.column(place).to_dict(), sort_keys=True, default=str).encode())
+        return _Footer(np.array([group.num_rows for group in groups], np.int64), digest.hexdigest())
 
 
 @contextmanager
@@ -138,3 +168,10 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
     except Exception as error:  # every service's client has errors of its own
         words = " ".join(str(error).split()) or type(error).__name__
         raise PlusxError(f"{path}: cannot be read ({words[:120]})") from error
+
+
+def _joined(folder: str, path: str) -> str:
+    # An empty one stays empty, and its answer an error: joined, it would be the folder.
+    if not path or is_address(path) or os.path.isabs(path):
+        return path
+    return f"{folder}/{path}" if is_address(folder) else os.path.join(folder, path)
