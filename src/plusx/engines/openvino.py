@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped
 from plusx.archive import Archive
 from plusx.engines.graph import graph_of
 from plusx.engines.installed import needed
+from plusx.engines.threads import threads
 
 # One batch at a time on all cores: streams side by side halve the speed of two cores. Without the second, processors
 # that can would compute in bfloat16, and answer otherwise than the training did.
@@ -31,7 +32,7 @@ class OpenVinoEngine:
         openvino = needed("openvino", "--engine openvino")
         core = openvino.Core()
         model = core.read_model(BytesIO(graph_of(archive)))
-        self._compiled = core.compile_model(model, "CPU", SETTINGS)
+        self._compiled = core.compile_model(model, "CPU", {**SETTINGS, "INFERENCE_NUM_THREADS": threads()})
         self._outputs = self._compiled.output("outputs")
         self._requests = threading.local()
 
