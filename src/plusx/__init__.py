@@ -15,10 +15,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from plusx.api.audit import Audited, audit
     from plusx.api.explain import explain
+    from plusx.api.export import Exported, export
     from plusx.api.folds import CrossValidated, cross_validate
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
     from plusx.api.report import report
+    from plusx.api.shrink import Shrunk, shrink
     from plusx.api.study import study
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
@@ -31,11 +33,15 @@ _HOMES = {
     "explain": "plusx.api.explain",
     "Audited": "plusx.api.audit",
     "audit": "plusx.api.audit",
+    "Exported": "plusx.api.export",
+    "export": "plusx.api.export",
     "CrossValidated": "plusx.api.folds",
     "cross_validate": "plusx.api.folds",
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "Shrunk": "plusx.api.shrink",
+    "shrink": "plusx.api.shrink",
     "study": "plusx.api.study",
     "report": "plusx.api.report",
     "Trained": "plusx.api.train",
@@ -50,19 +56,23 @@ _HOMES = {
 __all__ = [
     "Audited",
     "CrossValidated",
+    "Exported",
     "Model",
     "PlusxError",
     "ResNet",
     "ResNetClassifier",
     "Residual",
+    "Shrunk",
     "Trained",
     "WrongUse",
     "audit",
     "cross_validate",
     "explain",
+    "export",
     "load",
     "pack",
     "report",
+    "shrink",
     "study",
     "train",
 ]

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from plusx.errors import WrongUse
 from plusx.model import pretrained
+from plusx.model.cam import CamNetwork
 from plusx.model.resnet import ResNet
 from plusx.model.zoo import resnet18
-from plusx.understand.cam import CamNetwork
 from plusx.understand.gradcam import grad_cam, hires_cam, layers_of, maps_and_gradients, spread
 
 THEIRS = {"stem": "maxpool", "stage1": "layer1", "stage2": "layer2", "stage3": "layer3", "stage4": "layer4"}

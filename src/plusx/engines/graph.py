@@ -68,6 +68,34 @@ def key_of(archive: Archive) -> str:
     return digest.hexdigest()
 
 
+def metadata(archive: Archive) -> dict[str, str]:
+    """What an exported file says of itself, each value as JSON."""
+    manifest = archive.manifest
+    values = {
+        "task": manifest.task,
+        "labels": manifest.classes,
+        "preprocessing": manifest.preprocessing,
+        "precision": manifest.precision,
+        "created_with": manifest.created_with,
+        "card": None if manifest.card is None else manifest.card.model_dump(),
+    }
+    return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in values.items()}
+
+
+def read_graph(path: Path) -> bytes:
+    """The ONNX model in a file, checked.
+
+    Raises:
+        PlusxError: no regular file is there, or a link that may lead anywhere, or no right model is in it.
+    """
+    if path.is_symlink():
+        raise PlusxError(f"{path} is a link, which is not followed; give the file itself")
+    try:
+        return checked(path.read_bytes(), str(path))
+    except OSError as error:
+        raise PlusxError(f"{path} cannot be read ({error.strerror}); check the path") from None
+
+
 def checked(graph: bytes, where: str) -> bytes:
     """The graph itself, if it reads no other file and runs nothing but ONNX's own operations.
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from plusx.errors import WrongUse
+from plusx.model.cam import CamNetwork
 from plusx.model.fronts import with_front
 from plusx.model.resnet import ResNet
-from plusx.understand.cam import CamNetwork
 
 IMAGE = {"modality": "image", "mean": [100.0, 110.0, 120.0], "std": [50.0, 60.0, 70.0]}
 
