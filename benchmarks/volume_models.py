@@ -15,11 +15,10 @@ from torchvision.models import resnet50
 import plusx
 from plusx.archive import Archive, Golden, Manifest, write_archive
 from plusx.data.image import ImageSpec
-from plusx.engines import ENGINES
-from plusx.engines.graph import MEMBER, graph_of
 from plusx.engines.torch import TorchEngine
 from plusx.model.pretrained import load_state
 from plusx.predict.ahead import prepared_batches
+from plusx.shrinking.quantize import quantized
 from plusx.tasks.classify import Classify
 from plusx.training.store import golden_inputs
 
@@ -45,7 +44,7 @@ def make_models(folder: Path, photos: Path) -> dict[str, Path]:
     exact = _archive(net.eval())
     paths = {name: folder / f"{name}.plusx" for name in ("float32", "int8")}
     write_archive(exact, paths["float32"])
-    write_archive(_in_int8(exact, batch), paths["int8"])
+    write_archive(quantized(exact, batch), paths["int8"])
     return paths
 
 
@@ -83,17 +82,3 @@ def _archive(net: plusx.ResNet) -> Archive:
     inputs = golden_inputs(SPEC.shape, SPEC.dtype)
     unchecked = Archive(manifest, weights, Golden(inputs, np.zeros((len(inputs), 1), np.float32)))
     return replace(unchecked, golden=Golden(inputs, TorchEngine(unchecked, device="cpu")(inputs)))
-
-
-def _in_int8(exact: Archive, batch: np.ndarray) -> Archive:
-    import nncf
-    import onnx
-
-    graph = onnx.load_model_from_string(graph_of(exact))
-    examples = nncf.Dataset([{"input": one[None]} for one in batch])
-    quantised = nncf.quantize(graph, examples, subset_size=len(batch), preset=nncf.QuantizationPreset.MIXED)
-    manifest = exact.manifest.model_copy(update={"precision": "int8"})
-    carried = {MEMBER: quantised.SerializeToString()}
-    unchecked = Archive(manifest, {}, exact.golden, carried)
-    outputs = ENGINES["openvino"](unchecked)(exact.golden.inputs)
-    return replace(unchecked, golden=Golden(exact.golden.inputs, outputs))
