@@ -123,7 +123,7 @@ def test_json_counts_and_rows_are_those_of_a_file(
     said = capsys.readouterr()
     assert json.loads(said.out) == {**told, "kept": 101}
     assert "1 of 101 inputs could not be read" in said.err
-    about = json.loads((tmp_path / "answers" / "about.json").read_text())
+    about = json.loads((tmp_path / "answers" / "_about.json").read_text())
     assert about.keys() >= {"plusx", "model", "sha256", "task", "options", "inputs", "format", "part_rows", "count"}
     assert about["inputs"] == [str(pictures), "none.png"]
 

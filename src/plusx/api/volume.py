@@ -23,7 +23,7 @@ from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 
 NAMED = 100
-"""How many of a command's inputs `about.json` names."""
+"""How many of a command's inputs `_about.json` names."""
 
 OnPart = Callable[[int], None]
 
@@ -52,7 +52,7 @@ def predict_into(
         part_rows: inputs a part, a multiple of 32; a killed run answers at most so many anew.
         resume: go on where an earlier run of the same model, options and inputs ended.
         top, tta, beam, lm: as for `Model.predict`.
-        named: what `about.json` says that the inputs are.
+        named: what `_about.json` says that the inputs are.
         on_part: gets how many inputs are answered, as each part is written.
 
     Raises:

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from plusx.data.decode import (
     BadSample,
+    converted,
     flat,
     from_array,
     opened,
@@ -183,7 +184,7 @@ def _reduce_while_decoding(picture: JpegImageFile, spec: ImageSpec) -> None:
 
 
 def _fitted(picture: Image.Image, spec: ImageSpec) -> Pixels:
-    picture = picture.convert("L" if spec.channels == 1 else "RGB")
+    picture = converted(picture, "L" if spec.channels == 1 else "RGB")
     resampling = Image.Resampling[spec.resampling.upper()]
     width, height = picture.size
     target = (spec.width, spec.height)

@@ -24,6 +24,8 @@ COLUMN = "path"
 LISTS = (".parquet", ".pq")
 READERS = 16
 PIECE_ROWS = 16_384
+BUFFER_BYTES = 1 << 20
+"""In memory. By pyarrow's default a row group, which may be the whole list, is read at once."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ def _footer(path: str) -> _Footer:
 def _opened(path: str) -> Iterator[pq.ParquetFile]:
     filesystem, inside = filesystem_at(path)
     try:
-        with filesystem.open(inside, "rb") as raw, pq.ParquetFile(raw) as file:
+        with (
+            filesystem.open(inside, "rb") as raw,
+            pq.ParquetFile(raw, pre_buffer=False, buffer_size=BUFFER_BYTES) as file,
+        ):
             yield file
     except PlusxError:
         raise

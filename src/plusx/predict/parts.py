@@ -16,7 +16,8 @@ from plusx.data.rows import read_table
 from plusx.errors import PlusxError, WrongUse
 from plusx.predict.ahead import BATCH_SIZE, Input, shown
 
-ABOUT = "about.json"
+ABOUT = "_about.json"
+"""Programs that read a folder of Parquet files as one table pass over names that begin so."""
 PART_ROWS = 4096
 COMPARED = {
     "sha256": "the model",
@@ -128,7 +129,7 @@ class _Counted(Generic[Row]):
 
 @contextmanager
 def _ours(folder: Path, about: dict[str, Any], resume: bool) -> Iterator[dict[str, Any]]:
-    """The folder for this process alone, with what `about.json` says."""
+    """The folder for this process alone, with what `_about.json` says."""
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
