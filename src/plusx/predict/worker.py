@@ -67,7 +67,7 @@ class Worker:
 
     def __init__(self, order: Order):
         # Before a runtime is imported: it would take all cores of a machine that it shares with other workers.
-        os.environ.setdefault("OMP_NUM_THREADS", str(order.threads))
+        os.environ["OMP_NUM_THREADS"] = str(order.threads)
         self._order = order
         self._out = place_at(order.out)
         archive = unpacked(order.model)
