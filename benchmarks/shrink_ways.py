@@ -10,20 +10,15 @@ halved, as they are by narrowing. Sparse: the smallest 90 % of all weights, or t
 from __future__ import annotations
 
 import argparse
-import io
-import logging
-import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from plusx.archive import Archive, Golden, Manifest
+from modules import TorchModule, graph_archive
 from plusx.engines import ENGINES, Engine
-from plusx.engines.graph import MEMBER
 from plusx.model.cost import cost
 from plusx.model.resnet import ResNet
 from plusx.shrinking.importance import by_scale
@@ -39,34 +34,21 @@ SPARSE = 0.9
 ROUNDS = 3
 
 
-class Torch:
-    """A module as an engine."""
-
-    name = "torch"
-
-    def __init__(self, net: nn.Module):
-        self._net = net.eval()
-
-    def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return self._net(torch.from_numpy(inputs)).numpy()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     options = parser.parse_args()
     torch.manual_seed(0)
     net = ResNet([1, 1, 1], 64, stem="small").eval()
+    example = np.random.default_rng(0).random((1, *SHAPE), dtype=np.float32)
     forms = {"as it is": net, **{name: make(net) for name, make in WAYS.items()}}
     running: dict[str, Engine] = {}
     for name, form in forms.items():
-        archive = archive_of(form)
-        running |= {f"{name}|torch": Torch(form), f"{name}|onnx": ENGINES["onnx"](archive)}
+        archive = graph_archive(form, example)
+        running |= {f"{name}|torch": TorchModule(form), f"{name}|onnx": ENGINES["onnx"](archive)}
         running |= {f"{name}|openvino": ENGINES["openvino"](archive)}
-    small = quantized(archive_of(net), np.random.default_rng(0).random((32, *SHAPE), dtype=np.float32))
+    small = quantized(graph_archive(net, example), np.random.default_rng(0).random((32, *SHAPE), dtype=np.float32))
     running |= {f"int8|{engine}": ENGINES[engine](small) for engine in ("onnx", "openvino")}
-    example = np.random.default_rng(0).random((1, *SHAPE), dtype=np.float32)
     found = [speeds(running, example) for _ in range(ROUNDS)]
     body = table({name: median_of([one[name] for one in found]) for name in running}, forms, net)
     print(body)
@@ -98,7 +80,7 @@ def factored(layer: nn.Conv2d) -> nn.Module:
     out, into = layer.weight.shape[:2]
     rank = max(1, round(out * into * 9 / 2 / (into * 9 + out)))
     left, values, right = torch.linalg.svd(layer.weight.detach().reshape(out, -1), full_matrices=False)
-    first = nn.Conv2d(into, rank, 3, layer.stride, layer.padding, bias=False)
+    first = nn.Conv2d(into, rank, 3, layer.stride[0], 1, bias=False)
     second = nn.Conv2d(rank, out, 1, bias=False)
     with torch.no_grad():
         first.weight.copy_((values[:rank, None] * right[:rank]).reshape(first.weight.shape))
@@ -135,28 +117,6 @@ WAYS: dict[str, Callable[[ResNet], nn.Module]] = {
     "90 % of the weights zero": without_the_smallest,
     "two of four weights zero": two_of_four,
 }
-
-
-def archive_of(net: nn.Module) -> Archive:
-    """Whatever network, as its ONNX graph in an archive."""
-    for name in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    example = torch.zeros(2, *SHAPE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            net, (example,), dynamo=True, verbose=False, opset_version=18, input_names=["input"],
-            output_names=["outputs"], dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        )  # fmt: skip
-    assert program is not None
-    file = io.BytesIO()
-    file.write(program.model_proto.SerializeToString())
-    manifest = Manifest(
-        created_with={"plusx": "0"}, created_at="2026-01-01T00:00:00Z", task={"name": "classify"},
-        classes=tuple("0123456789"), preprocessing={"modality": "array"}, network={}, provenance={},
-    )  # fmt: skip
-    golden = Golden(np.zeros((1, *SHAPE), np.float32), np.zeros((1, 10), np.float32))
-    return replace(Archive(manifest, {}, golden), engines={MEMBER: file.getvalue()})
 
 
 def table(found: dict[str, Speed], forms: dict[str, nn.Module], net: ResNet) -> str:

@@ -69,7 +69,8 @@ def read_set(archive: Archive, path: Path, choices: Mapping[str, Any], count: in
     trained = archive.manifest.provenance.get("recipe")
     seed = trained.get("seed", 0) if isinstance(trained, dict) else 0
     changes = {"seed": str(seed)}
-    plan = make_plan({**choices, "start": path, "changes": changes, "report": False, "score_test": False})
+    asked = {"task": archive.manifest.task["name"], **choices}
+    plan = make_plan({**asked, "start": path, "changes": changes, "report": False, "score_test": False})
     parted = read_examples(plan, watcher)
     samples = parted.dataset.split("train")
     recipe = resolve(plan, samples, find_start(path, plan.model))
