@@ -25,23 +25,28 @@ MEMBER = "onnx/model.onnx"
 STANDARD = ("", "ai.onnx")
 
 
-def graph_of(archive: Archive) -> bytes:
+def graph_of(archive: Archive, *, maps: bool = False) -> bytes:
     """The archive's network as a checked ONNX model.
+
+    Args:
+        archive: the model.
+        maps: whether it is to give class-activation maps, too, which no archive's own graph does.
 
     Raises:
         PlusxError: ONNX is not installed, or the archive's graph is not one that plusx would write.
+        WrongUse: maps are asked of a network that has none.
     """
-    carried = archive.engines.get(MEMBER)
+    carried = None if maps else archive.engines.get(MEMBER)
     if carried is not None:
         return checked(carried, f"{archive.path or 'the model'}: its engines/{MEMBER}")
-    kept = kept_at(archive)
+    kept = kept_at(archive, maps=maps)
     # A cache that cannot be read or written only costs time.
     with suppress(OSError, PlusxError):
         return checked(kept.read_bytes(), str(kept))
 
     from plusx.engines.convert import onnx_graph
 
-    graph = onnx_graph(archive)
+    graph = onnx_graph(archive, maps=maps)
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(kept, "wb") as file:
@@ -49,9 +54,9 @@ def graph_of(archive: Archive) -> bytes:
     return graph
 
 
-def kept_at(archive: Archive) -> Path:
+def kept_at(archive: Archive, *, maps: bool = False) -> Path:
     """Where the graph of an archive that carries none is kept: a name of all that decides what it computes."""
-    return default_cache_dir() / "graphs" / f"{key_of(archive)}.onnx"
+    return default_cache_dir() / "graphs" / f"{key_of(archive)}{'-maps' if maps else ''}.onnx"
 
 
 def key_of(archive: Archive) -> str:
