@@ -98,9 +98,9 @@ def speed(folder: Path, rounds: int, pictures: int) -> tuple[str, dict[str, Any]
     }
     body = "\n".join(rows)
     note = (
-        f"Median of {rounds} rounds, lowest to highest; from when each worker has ended a part to the end of the last. ResNet-18: "
-        f"{pictures} rows of JPEGs of 500x375, {sizes['picture_bytes'] / 1000:.0f} kB each, from a local disk, "
-        "parts of 64. Digits: 20,480 rows of PNGs, parts of 4,096."
+        f"Median of {rounds} rounds, lowest to highest; from when each worker has ended a part to the end of the last. "
+        f"ResNet-18: {pictures} rows of JPEGs of 500x375, {sizes['picture_bytes'] / 1000:.0f} kB each, from a local "
+        "disk, parts of 64. Digits: 20,480 rows of PNGs, parts of 4,096."
     )
     return f"{setting()}\n\n`python benchmarks/ray_predict.py --write`\n\n{body}\n\n{note}", figures
 

@@ -111,7 +111,7 @@ def _held(out: str) -> Iterator[None]:
 
 
 def _begun(place: Place, about: dict[str, Any], resume: bool) -> dict[str, Any]:
-    """What `about.json` says, written if it is not there."""
+    """What `_about.json` says, written if it is not there."""
     names = place.names()
     check_ours(place, names, resume)
     if ABOUT not in names:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,7 +74,8 @@ def answer_on_ray(
     """(bad inputs among those answered now, all); with `aside`, what there is for programs is printed with it."""
     from plusx.api.ray import predict_on_ray
 
-    with resumable(out):
+    # Ray tells of machines that died on stdout, where programs expect JSON.
+    with resumable(out), redirect_stdout(sys.stderr):
         written = predict_on_ray(model, manifest, out, address=address, **choices, on_part=saying(out))
     say_written(written, out, "answers")
     if aside is not None:
