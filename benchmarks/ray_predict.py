@@ -179,7 +179,7 @@ def one(task: dict[str, Any]) -> dict[str, float]:
         if task["how"] == "ray":
             predict_on_ray(model, manifest, Path(out, "answers"), **how)
         else:
-            predict_into(model, listed(manifest), Path(out, "answers"), **how)
+            predict_into(model, listed(str(manifest)), Path(out, "answers"), **how)
         size = sum(path.stat().st_size for path in Path(out, "answers").glob("part-*")) / ends[-1][1]
     # From when each worker has ended a part.
     (first_s, first), (last_s, last) = ends[min(len(task["cores"]), len(ends) - 1) - 1], ends[-1]
