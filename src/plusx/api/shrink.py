@@ -124,6 +124,7 @@ def shrink(
     network_of(archive)
     folder = _folder(model, out, resume)
     own = read_set(archive, Path(model), {"data": data, **choices}, EXAMPLES, watcher)
+    _make(folder)
     work = Work(archive, own, folder, watcher)
     points = Points(work, folder)
     if resume:
@@ -203,10 +204,13 @@ def _folder(model: str | Path, out: str | Path | None, resume: bool) -> Path:
         return Path(out)
     name = Path(model).parent.name if Path(model).suffix else Path(model).name
     folder = Path(out) if out is not None else Path("runs") / f"shrink-{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WrongUse(f"--out {folder}: something is there already; give a new folder, or --resume")
+    return folder
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise WrongUse(f"--out {folder}: something is there already; give a new folder, or --resume")
     except OSError as error:
         raise PlusxError(f"--out {folder}: the folder cannot be made: {error.strerror}") from None
-    return folder

@@ -69,7 +69,8 @@ def read_set(archive: Archive, path: Path, choices: Mapping[str, Any], count: in
     trained = archive.manifest.provenance.get("recipe")
     seed = trained.get("seed", 0) if isinstance(trained, dict) else 0
     changes = {"seed": str(seed)}
-    plan = make_plan({**choices, "start": path, "changes": changes, "report": False, "score_test": False})
+    asked = {"task": archive.manifest.task["name"], **choices}
+    plan = make_plan({**asked, "start": path, "changes": changes, "report": False, "score_test": False})
     parted = read_examples(plan, watcher)
     samples = parted.dataset.split("train")
     recipe = resolve(plan, samples, find_start(path, plan.model))
@@ -171,8 +172,12 @@ class Work:
             if best is None or example_s < best[0]:
                 best = (example_s, name)
         assert best is not None
-        epochs = seconds / (count * (best[0] + self._teacher_s()))
-        return Repair(epochs=max(float(f"{epochs:.3g}"), recipe.batch_size / count), precision=best[1])
+        teacher_s = self._teacher_s()
+        # A teacher that takes longer than the network itself costs more epochs than it is worth.
+        taught = self._teacher is not None and teacher_s <= best[0]
+        epochs = seconds / (count * (best[0] + (teacher_s if taught else 0.0)))
+        epochs = max(float(f"{epochs:.3g}"), recipe.batch_size / count)
+        return Repair(epochs=epochs, precision=best[1], taught=taught)
 
     def _teacher_s(self) -> float:
         """What the teacher needs for an example."""
@@ -195,7 +200,8 @@ class Work:
         plan = self.own.plan
         changes = {**CHANGES, **plan.changes, "epochs": str(step.epochs), "precision": step.precision}
         changes["seed"] = str(step.seed or plan.seed)
-        if self._teacher is None:
+        teacher = self._teacher if step.taught else None
+        if teacher is None:
             del changes["distill.weight"]
         with TemporaryDirectory(dir=self.folder) as folder:
             choices = {
@@ -204,7 +210,7 @@ class Work:
                     for name in ("data_dir", "modality", "task", "val_fraction", "max_skipped")
                 },
                 "start": _written(archive, Path(folder)),
-                "teacher": self._teacher,
+                "teacher": teacher,
                 "changes": changes,
                 "report": False,
                 "score_test": False,

@@ -12,9 +12,11 @@ from plusx.shrinking.steps import Narrow, Quantize, Repair, Steps
 FIRST_SHARE, LEAST_SHARE = 1 / 8, 1 / 256
 NEAR_ENOUGH = 1.4
 """Shares of a network that differ less than by this factor are not told apart."""
+BOLD, CAREFUL = 4, 2
+"""By how much the share falls next: more, where less than half of what may be lost is lost."""
 REPAIRS = 3
 """How often a network may be repaired before it is given up."""
-WITHIN = 3.0
+WITHIN = 6.0
 """A network whose score falls short by at most so many times the allowed drop is repaired again."""
 
 
@@ -60,7 +62,8 @@ def next_steps(points: Sequence[Point], least_score: float, first: Steps = ()) -
     high = good[0].share if good else 1.0
     low = short[-1].share if short else None
     before = good[0].steps if good else first
-    down = high / 2 if good else FIRST_SHARE
+    down = high / (BOLD if good and good[0].score - least_score > (top - least_score) / 2 else CAREFUL)
+    down = down if good else FIRST_SHARE
     share = down if low is None else sqrt(low * high)
     if share < LEAST_SHARE or (low is not None and (high / share < NEAR_ENOUGH or share / low < NEAR_ENOUGH)):
         return None

@@ -77,15 +77,16 @@ class Narrow(_Step):
 
 
 class Repair(_Step):
-    """Trains on, by `plusx train --from` the smaller network, with the big one as teacher where the task has one."""
+    """Trains on, by `plusx train --from` the smaller network; `taught`: with the big one as its teacher."""
 
     step: Literal["repair"] = "repair"
     epochs: float = Field(gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
+    taught: bool = True
     seed: int = 0
 
     def __str__(self) -> str:
-        return f"repaired for {self.epochs:.3g} epochs"
+        return f"repaired for {self.epochs:.3g} epochs" + (" with a teacher" if self.taught else "")
 
     def of(self, archive: Archive, means: Means) -> Archive:
         return means.repair(archive, self)
@@ -136,6 +137,6 @@ def in_words(steps: Steps) -> str:
     """What was done.
 
     >>> in_words((Narrow(share=0.125), Repair(epochs=2.0), Quantize()))
-    'narrowed to 12.5 % by taylor, repaired for 2 epochs, int8'
+    'narrowed to 12.5 % by taylor, repaired for 2 epochs with a teacher, int8'
     """
     return ", ".join(map(str, steps)) or "as it was given"
