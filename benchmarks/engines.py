@@ -25,7 +25,6 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
-from plusx.shrinking.quantize import quantize
 
 from plusx.archive import Archive, write_archive
 from plusx.data.image import ImageSpec
@@ -34,6 +33,7 @@ from plusx.engines.graph import graph_of
 from plusx.engines.openvino import SETTINGS
 from plusx.model.resnet import ResNet
 from plusx.model.zoo import ZOO
+from plusx.shrinking.quantize import quantize
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ from results import setting, spread, write_section
 
 HEADING = "Prediction on Ray beside one machine's own path"
 MEMORY = "Prediction on Ray: the leading process's memory by the list's length"
+NO_FILES = "No file of these lists exists: each row is an error, and what is measured is the flow of the list."
 FIGURES = Path(__file__).with_name("results") / "ray_predict.json"
 CASES: dict[str, dict[str, Any]] = {
     "ResNet-18, 224x224, torch": {"model": "large", "list": "large", "engine": "torch", "part_rows": 64},
@@ -44,6 +46,9 @@ WAYS = {
 FAST = ("8x8 digits, ResNet-8, onnx", "ResNet-18, 224x224, openvino")
 """The cases that are also measured on two cores."""
 
+Found = dict[tuple[str, str], list[dict[str, float]]]
+"""By case and way, what `one` gave, a round each."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,23 +62,30 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(json.loads(options.one))))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if options.memory:
-            heading, body = MEMORY, memory(Path(folder), options.rows)
-        else:
-            heading, (body, figures) = HEADING, speed(Path(folder), options.rounds, options.pictures)
+            for body in memory(folder, options.rows):
+                show(MEMORY, body, options.write)
+            return
+        for body, figures in speed(folder, options.rounds, options.pictures):
+            show(HEADING, body, options.write)
             if options.write:
                 FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(body)
-    if options.write:
+
+
+def show(heading: str, body: str, write: bool) -> None:
+    print(body, flush=True)
+    if write:
         write_section(heading, body)
 
 
-def speed(folder: Path, rounds: int, pictures: int) -> tuple[str, dict[str, Any]]:
+def speed(folder: Path, rounds: int, pictures: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is known after each round: words, and figures."""
     make_pictures(folder, pictures)
     cores = sorted(os.sched_getaffinity(0))
-    found: dict[tuple[str, str], list[dict[str, float]]] = {}
-    for _ in range(rounds):
+    found: Found = {}
+    for done in range(1, rounds + 1):
         for case, about in CASES.items():
             for way, (how, count) in WAYS.items():
                 if count > len(cores) or (count > 1 and case not in FAST):
@@ -81,35 +93,38 @@ def speed(folder: Path, rounds: int, pictures: int) -> tuple[str, dict[str, Any]
                 task = {**about, "how": how, "cores": cores[-count:], "folder": str(folder)}
                 found.setdefault((case, way), []).append(in_a_process(task))
                 print(f"{case}; {way}: {found[case, way][-1]}", file=sys.stderr, flush=True)
-    rows = ["| what | way | pictures a second | until the first part, s |", "|---|---|---|---|"]
+        yield told(folder, found, done, pictures)
+
+
+def told(folder: Path, found: Found, rounds: int, pictures: int) -> tuple[str, dict[str, Any]]:
+    lines = ["| what | way | pictures a second | until the first part, s |", "|---|---|---|---|"]
     for (case, way), each in found.items():
         rates, starts = [one["rate"] for one in each], [one["startup_s"] for one in each]
-        rows.append(f"| {case} | {way} | {spread(rates)} | {spread(starts)} |")
-    sizes = {"picture_bytes": average_bytes(folder / "large", "*.jpg"), "answer_bytes": found_bytes(found)}
-    figures = {
+        lines.append(f"| {case} | {way} | {spread(rates)} | {spread(starts)} |")
+    figures: dict[str, Any] = {
         "setting": setting(),
-        "rates": {
-            f"{case}; {way}": round(median(one["rate"] for one in each), 2) for (case, way), each in found.items()
-        },
-        "startup_s": {
-            f"{case}; {way}": round(median(one["startup_s"] for one in each), 2) for (case, way), each in found.items()
-        },
-        **sizes,
+        "picture_bytes": average_bytes(folder / "large", "*.jpg"),
+        "answer_bytes": found_bytes(found),
     }
-    body = "\n".join(rows)
+    for name, figure in (("rates", "rate"), ("startup_s", "startup_s")):
+        figures[name] = {
+            f"{case}; {way}": round(median(one[figure] for one in each), 2) for (case, way), each in found.items()
+        }
     note = (
-        f"Median of {rounds} rounds, lowest to highest; from when each worker has ended a part to the end of the last. ResNet-18: "
-        f"{pictures} rows of JPEGs of 500x375, {sizes['picture_bytes'] / 1000:.0f} kB each, from a local disk, "
-        "parts of 64. Digits: 20,480 rows of PNGs, parts of 4,096."
+        f"Median of {rounds} rounds, lowest to highest; from when each worker has ended a part to the end of the last. "
+        f"ResNet-18: {pictures} rows of JPEGs of 500x375, {figures['picture_bytes'] / 1000:.0f} kB each, from a local "
+        "disk, parts of 64. Digits: 20,480 rows of PNGs, parts of 4,096."
     )
+    body = "\n".join(lines)
     return f"{setting()}\n\n`python benchmarks/ray_predict.py --write`\n\n{body}\n\n{note}", figures
 
 
-def found_bytes(found: dict[tuple[str, str], list[dict[str, float]]]) -> int:
+def found_bytes(found: Found) -> int:
     return round(next(each[-1]["answer_bytes"] for (case, _), each in found.items() if case.startswith("ResNet-18")))
 
 
-def memory(folder: Path, lengths: list[int]) -> str:
+def memory(folder: Path, lengths: list[int]) -> Iterator[str]:
+    """What is known after each list."""
     make_models(folder)
     rows = ["| rows in the list | leading process before, MB | highest, MB | rows a second |", "|---|---|---|---|"]
     for length in lengths:
@@ -129,9 +144,8 @@ def memory(folder: Path, lengths: list[int]) -> str:
         }
         found = in_a_process({**task, "folder": str(folder), "manifest": str(path)})
         rows.append(f"| {length:,} | {found['before_mb']:.0f} | {found['highest_mb']:.0f} | {found['rate']:,.0f} |")
-        print(rows[-1], file=sys.stderr, flush=True)
-    note = "No file of these lists exists: each row is an error, and what is measured is the flow of the list."
-    return f"{setting()}\n\n`python benchmarks/ray_predict.py --memory --write`\n\n" + "\n".join(rows) + f"\n\n{note}"
+        table = "\n".join(rows)
+        yield f"{setting()}\n\n`python benchmarks/ray_predict.py --memory --write`\n\n{table}\n\n{NO_FILES}"
 
 
 def in_a_process(task: dict[str, Any]) -> dict[str, float]:
@@ -165,7 +179,7 @@ def one(task: dict[str, Any]) -> dict[str, float]:
         if task["how"] == "ray":
             predict_on_ray(model, manifest, Path(out, "answers"), **how)
         else:
-            predict_into(model, listed(manifest), Path(out, "answers"), **how)
+            predict_into(model, listed(str(manifest)), Path(out, "answers"), **how)
         size = sum(path.stat().st_size for path in Path(out, "answers").glob("part-*")) / ends[-1][1]
     # From when each worker has ended a part.
     (first_s, first), (last_s, last) = ends[min(len(task["cores"]), len(ends) - 1) - 1], ends[-1]

@@ -28,6 +28,7 @@ from plusx.cli.main import main
 from plusx.data.image import ImageSpec
 from plusx.model.resnet import ResNet
 from plusx.predict.inputs import expand
+from plusx.predict.parts import ABOUT
 from plusx.predict.worker import packed
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
@@ -161,7 +162,7 @@ def test_the_parts_are_those_of_one_machine(
     assert answer(model, listed, out) == {"out": str(out), "count": PICTURES, "errors": 3, "kept": 0, "parts": 32}
     assert contents(out) == contents(alone)
     check_each_once(out, listed)
-    about, before = (json.loads((folder / "about.json").read_text()) for folder in (out, alone))
+    about, before = (json.loads((folder / ABOUT).read_text()) for folder in (out, alone))
     assert len(about.pop("manifest")) == 64
     assert about == {**before, "inputs": [str(listed)]}
 

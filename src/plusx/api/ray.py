@@ -39,7 +39,8 @@ def predict_on_ray(
 ) -> Written:
     """Answers as `Model.predict`, each row of a list once, in the same parts as `predict_into` writes.
 
-    Parts are answered side by side by all processors of a Ray cluster, or all its GPUs.
+    Parts are answered side by side by all processors of a Ray cluster, or all its GPUs. What is given back counts the
+    errors of this run: parts that are kept are not read.
 
     Args:
         manifest: a Parquet file, or a folder of them, at a path or address. Its column `path` holds paths, which may be
@@ -111,7 +112,7 @@ def _held(out: str) -> Iterator[None]:
 
 
 def _begun(place: Place, about: dict[str, Any], resume: bool) -> dict[str, Any]:
-    """What `about.json` says, written if it is not there."""
+    """What `_about.json` says, written if it is not there."""
     names = place.names()
     check_ours(place, names, resume)
     if ABOUT not in names:

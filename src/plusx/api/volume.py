@@ -99,7 +99,7 @@ def check_format(format: str) -> None:
 
 
 def predict_options(top: int, tta: str, beam: int | None, lm: str | Path | None) -> dict[str, Any]:
-    """What changes predictions, as `about.json` says it.
+    """What changes predictions, as `_about.json` says it.
 
     Raises:
         PlusxError: the language model cannot be read.
@@ -116,7 +116,7 @@ def predict_options(top: int, tta: str, beam: int | None, lm: str | Path | None)
 def about_answers(
     model: Model, options: dict[str, Any], named: Iterable[str], format: str, part_rows: int
 ) -> dict[str, Any]:
-    """What `about.json` says of answers before there are any.
+    """What `_about.json` says of answers before there are any.
 
     Raises:
         WrongUse: no such number of rows a part.

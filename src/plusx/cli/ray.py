@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plusx.cli.output import print_json
+from plusx.cli.output import print_json, say
 from plusx.cli.parts import resumable, say_written, saying, shown_written
 from plusx.errors import WrongUse
 
@@ -72,9 +74,14 @@ def answer_on_ray(
     """(bad inputs among those answered now, all); with `aside`, what there is for programs is printed with it."""
     from plusx.api.ray import predict_on_ray
 
-    with resumable(out):
+    # Ray tells of machines that died on stdout, where programs expect JSON.
+    with resumable(out), redirect_stdout(sys.stderr):
         written = predict_on_ray(model, manifest, out, address=address, **choices, on_part=saying(out))
-    say_written(written, out, "answers")
+    if written.kept:
+        before = f"{written.kept:,} of them from before, {written.errors:,} of the others errors"
+        say(f"{written.count:,} answers in {out}, {before}")
+    else:
+        say_written(written, out, "answers")
     if aside is not None:
         print_json({**shown_written(written, out), **aside})
     return written.errors, written.count

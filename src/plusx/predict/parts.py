@@ -166,7 +166,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 
 def parse_about(folder: object, content: bytes) -> dict[str, Any]:
-    """What a folder's `about.json` says.
+    """What a folder's `_about.json` says.
 
     Raises:
         WrongUse: it is another program's.
@@ -181,7 +181,7 @@ def parse_about(folder: object, content: bytes) -> dict[str, Any]:
 
 
 def about_bytes(about: dict[str, Any]) -> bytes:
-    """The content of `about.json`."""
+    """The content of `_about.json`."""
     return (json.dumps(about, ensure_ascii=True, indent=1) + "\n").encode()
 
 

@@ -104,6 +104,7 @@ def answer_parts(order: Order, done: np.ndarray, part_rows: int, resources: dict
     """
     ray = _ray()
     cpus, gpus, count = workers_for(order.engine, resources)
+    left = int(np.count_nonzero(~done))
     runs = runs_of(order.manifest, done, part_rows)
     told = _Told(order.manifest, done, part_rows)
     with _one_part_a_block():
@@ -119,7 +120,7 @@ def answer_parts(order: Order, done: np.ndarray, part_rows: int, resources: dict
             _Actor,
             batch_size=1,
             batch_format="pyarrow",
-            compute=_pool(count),
+            compute=_pool(min(count, left), left),
             fn_constructor_args=(ray.put(replace(order, threads=cpus)),),
             num_cpus=cpus,
             num_gpus=gpus or None,
@@ -208,11 +209,11 @@ def _said(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _pool(count: int) -> ActorPoolStrategy:
+def _pool(count: int, most: int) -> ActorPoolStrategy:
     from ray.data import ActorPoolStrategy
 
-    # One at a time, so that the last parts do not wait behind others; without a largest size, for clusters that grow.
-    return ActorPoolStrategy(min_size=1, initial_size=count, max_size=None, max_tasks_in_flight_per_actor=1)
+    # One at a time, so that the last parts do not wait behind others; as many workers as parts, for clusters that grow.
+    return ActorPoolStrategy(min_size=1, initial_size=count, max_size=most, max_tasks_in_flight_per_actor=1)
 
 
 @contextmanager
