@@ -39,7 +39,6 @@ from plusx.training.recipe import Recipe
 from pruned import fine_tuned, first_batches, pruned
 from results import setting, write_section
 
-
 ROUNDS = 3
 CALIBRATED_ON = 300
 EAGER = "given, PyTorch eager"
