@@ -31,9 +31,9 @@ def main() -> None:
         bars = axes.barh(names, values, color=["tab:grey" if "textbook" in name else "tab:blue" for name in names])
         slowest = rates[next(iter(rates))]
         axes.bar_label(bars, [f"{value:.1f}  ({value / slowest:.1f}x)" for value in values], padding=3)
-        axes.set_xlim(0, 1.3 * max(values))
+        axes.set_xlim(0, 1.4 * max(values))
         axes.set_title(TITLES[size])
-        axes.set_xlabel("photos a second")
+        axes.set_xlabel("photos a second, after the start, one core")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(options.out, dpi=120)
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")
@@ -46,7 +46,8 @@ def measured(heading: str) -> dict[str, float]:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| (text|plusx)", line)
     ]
-    return {row[0]: float(row[AFTER_START]) for row in rows}
+    # Whichever number of workers was the better for these photos: one bar for both drawings.
+    return {re.sub(r"(textbook loop), .*", r"\1", row[0]): float(row[AFTER_START]) for row in rows}
 
 
 if __name__ == "__main__":
