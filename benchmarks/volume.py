@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from mnist import UNSET
 from results import setting, spread, write_section
@@ -31,7 +33,19 @@ PLUSX = {
     "plusx, OpenVINO, float32": ("float32", "openvino"),
     "plusx, OpenVINO, int8": ("int8", "openvino"),
 }
-Seconds = dict[str, list[float]]
+
+
+class Time(NamedTuple):
+    """What a command takes by the clock, and of all processors with its children's."""
+
+    wall_s: float
+    processor_s: float
+
+    def __str__(self) -> str:
+        return f"{self.wall_s:.1f} s ({self.processor_s:.1f} s of processors)"
+
+
+Taken = dict[str, list[Time]]
 
 
 def main() -> None:
@@ -55,7 +69,8 @@ def main() -> None:
     body += (
         f"\n\n{options.count} photos of {size.width}x{size.height}, {kilobytes:,.0f} kB each on average; a ResNet-50 "
         "with random weights, 1000 classes. A whole command begins with an interpreter and ends with the answers in a "
-        "CSV file; the start is that of the same command for one photo. Medians (lowest to highest) of "
+        "CSV file; the start is that of the same command for one photo. What others took of the machine meanwhile is "
+        "in the clock's times, not in the processors'. Medians (lowest to highest) of "
         f"{options.rounds} rounds.\n\n{setting()}."
     )
     print(f"\n{body}")
@@ -78,58 +93,67 @@ def commands_in(work: Path, models: Mapping[str, Path]) -> dict[str, list[str]]:
     return ways
 
 
-def measure(commands: Mapping[str, list[str]], work: Path, rounds: int) -> tuple[Seconds, Seconds]:
-    """Each way's seconds for all photos, and for one."""
-    whole: Seconds = {title: [] for title in commands}
-    start: Seconds = {title: [] for title in commands}
+def measure(commands: Mapping[str, list[str]], work: Path, rounds: int) -> tuple[Taken, Taken]:
+    """What each way takes for all photos, and for one."""
+    whole: Taken = {title: [] for title in commands}
+    start: Taken = {title: [] for title in commands}
     for title in PLUSX:
         # The graph that OpenVINO reads is made once a model, and kept.
-        seconds(commands[title], work / "one", work)
+        run(commands[title], work / "one", work)
     for number in range(rounds):
         for title, command in commands.items():
             if number and title in TEXTBOOKS and title != better(whole):
                 continue
-            start[title].append(seconds(command, work / "one", work))
-            whole[title].append(seconds(command, work / "photos", work))
-            print(f"{title:<26} round {number}: {whole[title][-1]:6.1f} s, start {start[title][-1]:.1f} s", flush=True)
+            start[title].append(run(command, work / "one", work))
+            whole[title].append(run(command, work / "photos", work))
+            print(f"{title:<26} round {number}: {whole[title][-1]}, start {start[title][-1]}", flush=True)
     chosen = [title for title in commands if title not in TEXTBOOKS or title == better(whole)]
     return {title: whole[title] for title in chosen}, {title: start[title] for title in chosen}
 
 
-def better(whole: Seconds) -> str:
-    return min(TEXTBOOKS, key=lambda title: whole[title][0])
+def better(whole: Taken) -> str:
+    return min(TEXTBOOKS, key=lambda title: whole[title][0].wall_s)
 
 
-def seconds(command: Sequence[str], photos: Path, work: Path) -> float:
+def run(command: Sequence[str], photos: Path, work: Path) -> Time:
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment["PLUSX_CACHE"] = str(work / "cache")
-    began = time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run([*command, str(photos)], env=environment, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - began
+    wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
-    return taken
+    return Time(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def table(size: str, whole: Seconds, start: Seconds, count: int) -> str:
+def table(size: str, whole: Taken, start: Taken, count: int) -> str:
     first = next(iter(whole))
     lines = [
         f"| {size} photos | a second, whole command | times the textbook | start, s | a second after the start "
-        "| times the textbook |",
-        "|---|---|---|---|---|---|",
+        "| times the textbook | processor after the start, ms a photo | times the textbook |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    rates = {title: median(count / each for each in values) for title, values in whole.items()}
-    after = {title: (count - 1) / (median(whole[title]) - median(start[title])) for title in whole}
-    for title, values in whole.items():
+    rates = {title: median(count / each.wall_s for each in times) for title, times in whole.items()}
+    walls, processors = (
+        {title: each_photo_s(part, whole[title], start[title], count) for title in whole} for part in range(2)
+    )
+    for title, times in whole.items():
         cells = [
-            spread([count / each for each in values]),
+            spread([count / each.wall_s for each in times]),
             f"{rates[title] / rates[first]:.2f}",
-            f"{median(start[title]):.1f}",
-            f"{after[title]:.1f}",
-            f"{after[title] / after[first]:.2f}",
+            f"{median(each.wall_s for each in start[title]):.1f}",
+            f"{1 / walls[title]:.1f}",
+            f"{walls[first] / walls[title]:.2f}",
+            f"{1000 * processors[title]:.0f}",
+            f"{processors[first] / processors[title]:.2f}",
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def each_photo_s(part: int, whole: Sequence[Time], start: Sequence[Time], count: int) -> float:
+    """Seconds a photo beyond the first, by the clock (part 0) or of processors (1)."""
+    return (median(each[part] for each in whole) - median(each[part] for each in start)) / (count - 1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from PIL import Image
 from plusx.archive import Archive, write_archive
 from plusx.data.image import ImageSpec
 from plusx.engines.graph import graph_of
-from plusx.engines.targets import find_target
+from plusx.engines.targets import Options, find_target
 from plusx.model.resnet import ResNet
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
@@ -52,7 +52,7 @@ def test_with_a_graph_that_was_kept(engine: str, archive: Archive, tmp_path: Pat
 
 
 def test_with_a_graph_that_the_model_carries(archive: Archive, tmp_path: Path) -> None:
-    find_target("plusx").write(archive, tmp_path / "model.plusx")
+    find_target("plusx").write(archive, tmp_path / "model.plusx", Options())
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "one.png")
     loaded = loaded_by("predict", tmp_path / "model.plusx", tmp_path / "one.png")
     assert loaded & NOT_WANTED == set()

@@ -134,6 +134,8 @@ def prepare(source: bytes | np.ndarray, spec: ImageSpec) -> Pixels:
     with understandable(), quiet_if_needed(source):
         picture = opened(source, spec.max_pixels)
         if isinstance(picture, JpegImageFile):
+            # In one piece: by 64 KiB at a time, threads wait for one another forty times a photo.
+            picture.decodermaxblock = len(source)
             _reduce_while_decoding(picture, spec)
         picture.load()
         picture = upright(flat(picture, spec.background), orientation(picture))

@@ -91,6 +91,17 @@ def onnx_graph(archive: Archive, *, maps: bool = False) -> bytes:
     needed("onnx", "ONNX")
     needed("onnxscript", "ONNX")
     network, example = answering(archive, maps=maps)
+    return described(translated(network, example, network.names), archive)
+
+
+def translated(network: nn.Module, example: Tensor, outputs: Sequence[str]) -> Any:
+    """A network as an ONNX model of one input, `input`, with a free batch.
+
+    Args:
+        network: of one argument, gives a tensor, or a tuple of them.
+        example: `(batch, ...)`, two at least.
+        outputs: their names.
+    """
     with quiet():
         program = torch.onnx.export(
             network,
@@ -99,11 +110,21 @@ def onnx_graph(archive: Archive, *, maps: bool = False) -> bytes:
             verbose=False,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=network.names,
+            output_names=list(outputs),
             dynamic_shapes=batch_of(),
+            custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
         )
     assert program is not None
-    return described(program.model_proto, archive)
+    return program.model_proto
+
+
+def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    """ONNX's TopK of all values, which gives the lower place first where values are equal; torch's exporter knows only
+    the sort that may take either."""
+    from onnxscript import opset18 as op
+
+    size = op.Gather(op.Shape(x), op.Constant(value_ints=[dim]))
+    return op.TopK(x, size, axis=dim, largest=int(descending), sorted=1)
 
 
 def described(model: Any, archive: Archive) -> bytes:

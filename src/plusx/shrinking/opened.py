@@ -33,7 +33,7 @@ def with_network(archive: Archive, net: ResNet) -> Archive:
 
     Its golden outputs are the new network's.
     """
-    weights = {name: np.array(tensor) for name, tensor in net.state_dict().items()}
+    weights = {name: tensor.numpy().copy() for name, tensor in net.state_dict().items()}
     manifest = archive.manifest.model_copy(update={"network": net.spec})
     inputs = archive.golden.inputs
     unchecked = Archive(manifest, weights, Golden(inputs, np.zeros((len(inputs), 1), np.float32)))

@@ -13,17 +13,17 @@ const say = (id, text, kind = "") => {
 
 // More threads need headers that a plain static server does not send.
 ort.env.wasm.numThreads = 1;
-ort.env.wasm.wasmPaths = new URL("runtime/", document.baseURI).href;
+ort.env.wasm.wasmPaths = { wasm: new URL("runtime/ort-wasm-simd-threaded.wasm", document.baseURI).href };
 ort.env.logLevel = "error";
 
 async function loaded(name) {
   const response = await fetch(name);
-  if (!response.ok) throw new Error(`${name} is not beside this page (${response.status}).`);
+  if (!response.ok) throw new Error(`${name} is not beside this page (${response.status})`);
   return response;
 }
 
 const model = await start().catch((error) => {
-  say("about", `The model cannot be loaded: ${error.message} Open this page from a server, such as: python -m http.server`, "bad");
+  say("about", `The model cannot be loaded (${error.message}); open this page from a server that has its whole folder.`, "bad");
   throw error;
 });
 

@@ -7,7 +7,7 @@ export async function opened(file, spec) {
   const options = { imageOrientation: "from-image", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(file, options);
   const { width, height } = bitmap;
-  if (width * height > spec.max_pixels) throw new Error(`${width} x ${height} pixels are above the model's limit.`);
+  if (width * height > spec.max_pixels) throw new Error(`${width} x ${height} pixels are above the model's limit`);
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = `rgb(${spec.background} ${spec.background} ${spec.background})`;
