@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
     from plusx.api.report import report
+    from plusx.api.shrink import Shrunk, shrink
     from plusx.api.study import study
     from plusx.api.train import Trained, train
     from plusx.errors import PlusxError, WrongUse
@@ -39,6 +40,8 @@ _HOMES = {
     "Model": "plusx.api.model",
     "load": "plusx.api.model",
     "pack": "plusx.api.pack",
+    "Shrunk": "plusx.api.shrink",
+    "shrink": "plusx.api.shrink",
     "study": "plusx.api.study",
     "report": "plusx.api.report",
     "Trained": "plusx.api.train",
@@ -59,6 +62,7 @@ __all__ = [
     "ResNet",
     "ResNetClassifier",
     "Residual",
+    "Shrunk",
     "Trained",
     "WrongUse",
     "audit",
@@ -68,6 +72,7 @@ __all__ = [
     "load",
     "pack",
     "report",
+    "shrink",
     "study",
     "train",
 ]

@@ -10,16 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import plusx
 
 QUICK = ["--epochs", "4", "--set", "model_options.num_filters=8"]
-
-
-def plusx(*arguments: str | Path, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "plusx", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, capture_output=True, text=True, input=stdin, cwd=cwd, env=environment, timeout=120, check=False
-    )
 
 
 def answer(*arguments: str | Path, **how: Any) -> dict[str, Any]:
@@ -41,7 +34,9 @@ def run(digit_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_speaks_in_plain_lines_where_nobody_watches(digit_folder: Path, tmp_path: Path) -> None:
-    done = plusx("train", digit_folder, *QUICK, cwd=tmp_path)
+    command = [sys.executable, "-m", "plusx", "train", digit_folder, *QUICK]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 0
     assert done.stdout == ""
     assert re.search(r"^epoch 4/4  train loss \d", done.stderr, re.MULTILINE)

@@ -1,21 +1,13 @@
 """`plusx pack` as people and scripts meet it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import plusx as run
 
 import plusx
 from plusx.cli.main import main
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "plusx", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
 
 
 def test_pack_then_train(digit_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

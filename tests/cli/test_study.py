@@ -1,22 +1,14 @@
 """`plusx study` as people and scripts meet it."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import plusx
 
 from plusx.api.study import study
 from plusx.errors import WrongUse
-
-
-def plusx(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "plusx", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=600, check=False)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +34,7 @@ def test_unknown_settings_name_the_nearest() -> None:
         study("lesion", changes={"epoch": 3})
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_json_is_alone_on_stdout(tmp_path: Path) -> None:
     done = plusx("study", "shortcuts", "--quick", "--seeds", "1", "--json", cwd=tmp_path)

@@ -50,6 +50,7 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
         "strides": draw(st.none() | st.lists(few, min_size=stages, max_size=stages)),
         "cardinality": draw(few) if kind.grouped else 1,
         "group_width": draw(st.sampled_from([64, 100, 128])) if kind.grouped else 64,
+        "inner_filters": None,
         "norm": draw(st.sampled_from(["batch", "batch_unweighted", "group", "none"])),
         "attention": draw(st.sampled_from(["se", "eca", "none"])),
         "squeeze": draw(st.sampled_from([1 / 16, 0.25, 1.0])),
@@ -62,6 +63,9 @@ def valid_options(draw: st.DrawFn) -> dict[str, Any]:
         "stochastic_depth": draw(st.sampled_from([0.0, 0.5])) if shortcut else 0.0,
         "zero_init": draw(st.booleans()) if shortcut else False,
     }
+    if not kind.repeated and draw(st.booleans()):
+        inner = st.integers(1, 4).map(lambda share: share * options["cardinality"])
+        options["inner_filters"] = draw(st.lists(inner, min_size=sum(num_layers), max_size=sum(num_layers)))
     if shortcut == "A":
         # It only adds channels.
         options |= {
@@ -188,6 +192,13 @@ REFUSED = [
     ({"block": "bottleneck", "group_width": 4}, "group_width 4, for 64 filters, leaves no channel of 8"),
     ({"dropout": 0.1}, "dropout stands inside wide and repeated blocks; basic blocks have none"),
     ({"repeats": 2}, "kernels and repeats are of jasper and separable blocks, not of basic ones"),
+    ({"inner_filters": [4, 4]}, "inner_filters names 2 blocks, num_layers 1"),
+    ({"inner_filters": [0]}, "inner_filters.0: Input should be greater than 0"),
+    ({"block": "jasper", "inner_filters": [4]}, "inner_filters are of blocks of two or three convolutions, not of j"),
+    (
+        {"block": "bottleneck", "cardinality": 2, "inner_filters": [3]},
+        "inner_filters must be shared evenly by 2 groups; 3 is not",
+    ),
     ({"block": "separable", "kernels": [3, 5]}, "kernels names 2 stages, num_layers 1"),
     ({"block": "jasper", "kernels": [4]}, "kernels must be odd, to keep the size; 4 is not"),
     ({"block": "bottleneck", "dilations": [[1, 2]]}, "two dilations a stage are those of two 3x3, which bottleneck"),
@@ -288,3 +299,14 @@ def test_copies_and_moves_like_any_module():
     assert {parameter.dtype for parameter in net.to(torch.float64).parameters()} == {torch.float64}
     assert net(torch.randn(2, 3, 16, 16, dtype=torch.float64)).dtype == torch.float64
     assert isinstance(net, nn.Module)
+
+
+@pytest.mark.parametrize("block", ["basic", "preact_basic", "wide", "relu_norm", "bottleneck", "preact_bottleneck"])
+def test_each_block_has_its_own_inner_width(block: str):
+    net = ResNet([2, 1], 8, block=block, inner_filters=[2, 4, 6], attention="se")
+    inner = [block.branch.get_submodule("conv1").weight.shape[0] for _, block in net.residuals()]
+    assert inner == [2, 4, 6]
+    usual = ResNet([2, 1], 8, block=block, inner_filters=[8, 8, 16], attention="se").state_dict()
+    assert {name: tensor.shape for name, tensor in usual.items()} == {
+        name: tensor.shape for name, tensor in ResNet([2, 1], 8, block=block, attention="se").state_dict().items()
+    }

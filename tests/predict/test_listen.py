@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import plusx as command
 from waves import as_int16, tone, wav, write_tones
 
 import plusx
@@ -119,7 +120,7 @@ def listen(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedPr
 
 def test_the_command_answers_a_file_and_a_pipe_alike(run: Path, tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(recording()))
-    by_file = listen(run, tmp_path / "long.wav", "--json")
+    by_file = command("listen", run, tmp_path / "long.wav", "--json")
     by_pipe = listen(run, "-", "--json", stdin=recording().tobytes())
     assert by_file.returncode == by_pipe.returncode == 0, by_file.stderr
     *events, latency = [json.loads(line) for line in by_file.stdout.splitlines()]
@@ -127,9 +128,9 @@ def test_the_command_answers_a_file_and_a_pipe_alike(run: Path, tmp_path: Path) 
     assert events
     assert all(event.keys() == {"start_s", "end_s", "label", "probability"} for event in events)
     assert latency.keys() == {"windows", "latency_ms", "max_latency_ms"}
-    words = listen(run, tmp_path / "long.wav")
-    assert b"23 windows, each answered after" in words.stderr
+    words = command("listen", run, tmp_path / "long.wav")
+    assert "23 windows, each answered after" in words.stderr
     assert len(words.stdout.splitlines()) == len(events)
-    missing = listen(run, tmp_path / "none.wav")
+    missing = command("listen", run, tmp_path / "none.wav")
     assert missing.returncode == 2
-    assert b"none.wav: no such file" in missing.stderr
+    assert "none.wav: no such file" in missing.stderr

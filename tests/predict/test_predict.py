@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -125,3 +126,26 @@ def test_rows_are_written_as_they_come(tmp_path: Path) -> None:
     write_rows((Row() for _ in range(20_000)), tmp_path / "answers.parquet", Classify.ANSWER)
     assert most < 10_000
     assert np.all([row["label"] == "7" for row in read(tmp_path / "answers.parquet")])
+
+
+def test_a_parquet_list_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "sub" / "list.parquet"
+    table = pa.table({"path": ["a.png", "/b/c.png", None, "d/e.png"], "label": ["x"] * 4})
+    pq.write_table(table, path, row_group_size=1)
+    found = list(expand([str(path)], io.StringIO()))
+    assert found == [f"{tmp_path}/sub/a.png", "/b/c.png", "", f"{tmp_path}/sub/d/e.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"rubbish", "no Parquet file that can be read"), (None, "no column path; it has file")],
+)
+def test_a_list_without_paths_is_wrong_use(content: bytes | None, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    if content is None:
+        pq.write_table(pa.table({"file": ["a"], "label": ["x"]}), path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(WrongUse, match=says):
+        list(expand([str(path)], io.StringIO()))

@@ -65,6 +65,8 @@ def read_examples(plan: Plan, watcher: Watcher) -> Parted:
         PlusxError: too few examples to hold some out, or a number to be learnt is the same in all training examples.
     """
     dataset = read_planned(plan)
+    if not plan.score_test:
+        dataset = replace(dataset, test=None)
     for note in dataset.notes:
         watcher.note(note)
     parted = _part(dataset, plan, watcher)

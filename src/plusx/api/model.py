@@ -15,7 +15,7 @@ from plusx.data.cache import default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
-from plusx.engines.choose import find_engine
+from plusx.engines.choose import find_engine, first
 from plusx.engines.golden import check_description
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse
@@ -31,6 +31,7 @@ from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 
 if TYPE_CHECKING:
+    from plusx.predict.parts import Written
     from plusx.understand.explained import Explained
 
 One = Input | Path
@@ -134,6 +135,18 @@ class Model:
         engine = self.engine if archive is self.archive else ENGINES[self.engine.name](archive)
         return embed_stream(archive, engine, inputs)
 
+    def predict_into(self, inputs: One | Iterable[One], out: str | Path, **choices: Any) -> Written:
+        """Answers in the parts of a folder, as many as there are: `plusx.api.volume.predict_into` with this model."""
+        from plusx.api.volume import predict_into
+
+        return predict_into(self, _many(inputs), out, **choices)
+
+    def embed_into(self, inputs: One | Iterable[One], out: str | Path, **choices: Any) -> Written:
+        """Vectors in the parts of a folder: `plusx.api.volume.embed_into` with this model."""
+        from plusx.api.volume import embed_into
+
+        return embed_into(self, _many(inputs), out, **choices)
+
     def masks(self, inputs: One | Iterable[One]) -> list[np.ndarray]:
         """Of a model of pictures with masks: each input's mask `(height, width)`, uint8, as large as the picture.
 
@@ -223,13 +236,14 @@ def _many(inputs: One | Iterable[One]) -> Iterator[Input]:
 
 
 def load(
-    path: str | Path, engine: str = "torch", *, measure: bool = True, say: Callable[[str], None] | None = None
+    path: str | Path, engine: str | None = None, *, measure: bool = True, say: Callable[[str], None] | None = None
 ) -> Model:
     """A model from a `.plusx` file or a run folder, its golden examples checked.
 
     Args:
         path: the file or folder.
-        engine: what runs its network: `torch`, `onnx`, `openvino`, or `auto` for the fastest of these here.
+        engine: what runs its network: `torch`, `onnx`, `openvino`, or `auto` for the fastest of these here. None:
+            torch, or what starts at once where the model carries its graph.
         measure: whether `auto` measures the engines where it has not yet, which takes seconds.
         say: is told what `auto` took, and why.
 
@@ -239,4 +253,5 @@ def load(
     """
     archive = read_archive(Path(path))
     check_description(archive)
-    return Model(archive, find_engine(engine, archive, measure=measure, say=say))
+    running = first(archive) if engine is None else find_engine(engine, archive, measure=measure, say=say)
+    return Model(archive, running)

@@ -43,6 +43,7 @@ class Plan:
         limits: what it must not be used for, and where it fails.
         contact: whom to ask.
         report: write the run's page, `report.html`, once the model is stored.
+        score_test: score the test split, where there is one, once the model is stored; else it is not even read.
         cache: keep decoded pictures for the next time, or decode at each use.
         checkpoint_every_s: seconds between checkpoints. None: 30, or so many that they take less than 1 % of the time.
     """
@@ -66,6 +67,7 @@ class Plan:
     limits: str = ""
     contact: str = ""
     report: bool = True
+    score_test: bool = True
     cache: bool = True
     checkpoint_every_s: float | None = None
 
@@ -119,7 +121,7 @@ class Plan:
             raise WrongUse(in_one_line(error, "--intended-use and --limits")) from None
 
     # What may differ in a resumed run, since the result does not depend on it.
-    FREE: ClassVar = ("max_skipped", "track", "report", "cache", "checkpoint_every_s")
+    FREE: ClassVar = ("max_skipped", "track", "report", "score_test", "cache", "checkpoint_every_s")
 
     def stored(self) -> dict[str, Any]:
         """What a resumed run must agree with, as JSON."""

@@ -14,8 +14,8 @@ import pyarrow as pa
 from jaxtyping import Float32, Int64, UInt8
 
 from plusx.data.box_rows import Boxes, box_classes, renumbered
-from plusx.data.image import BadSample
-from plusx.data.series import series_bytes, slices_in
+from plusx.data.content import file_bytes
+from plusx.data.series import slices_in
 from plusx.errors import WrongUse
 from plusx.words import numbers
 
@@ -24,7 +24,6 @@ Targets = (
     Int64[np.ndarray, " count"] | UInt8[np.ndarray, "count classes"] | Float32[np.ndarray, "count targets"] | Boxes
 )
 SPLITS = ("train", "val", "test")
-MAX_FILE_BYTES = 1 << 30
 
 
 class Source(Protocol):
@@ -85,22 +84,8 @@ class FileSource:
         return Path(os.fsdecode(self._paths[int(index)].as_py()))
 
     def read(self, index: int) -> bytes:
-        """The file's bytes, or a folder's slices. Raises BadSample where it is missing, unreadable, of another kind, or
-        above 1 GiB."""
-        path = self._path(index)
-        try:
-            status = path.stat()
-            if stat.S_ISDIR(status.st_mode):
-                return series_bytes(path, MAX_FILE_BYTES)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadSample("not a regular file")
-            if status.st_size > MAX_FILE_BYTES:
-                raise BadSample("the file is larger than 1 GiB")
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise BadSample("there is no such file") from None
-        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
-            raise BadSample(f"the file cannot be read ({getattr(error, 'strerror', error)})") from error
+        """As `plusx.data.content.file_bytes`."""
+        return file_bytes(self._path(index))
 
     def fingerprint(self) -> str:
         """Of each file's path, size and times of change; contents are not read."""

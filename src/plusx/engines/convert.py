@@ -6,7 +6,6 @@ The graph takes what files hold (uint8 pixels, int16 samples, bytes), normalises
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from plusx.archive import Archive
+from plusx.engines.graph import metadata
 from plusx.engines.installed import needed
 from plusx.engines.torch import build_network
 from plusx.errors import WrongUse
@@ -134,21 +134,6 @@ def described(model: Any, archive: Archive) -> bytes:
         entry.key, entry.value = key, value
     # Equal archives give equal bytes, so that a graph can be told by its hash.
     return model.SerializeToString(deterministic=True)
-
-
-def metadata(archive: Archive, outputs: Sequence[str] = ()) -> dict[str, str]:
-    """What an exported file says of itself, each value as JSON; with the names of its outputs where it has none."""
-    manifest = archive.manifest
-    values = {
-        "task": manifest.task,
-        "labels": manifest.classes,
-        "preprocessing": manifest.preprocessing,
-        "precision": manifest.precision,
-        "created_with": manifest.created_with,
-        "card": None if manifest.card is None else manifest.card.model_dump(),
-        **({"outputs": list(outputs)} if outputs else {}),
-    }
-    return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in values.items()}
 
 
 @contextmanager

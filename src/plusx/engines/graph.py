@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -71,6 +72,21 @@ def key_of(archive: Archive) -> str:
     for name in sorted(archive.engines):
         digest.update(name.encode() + archive.engines[name])
     return digest.hexdigest()
+
+
+def metadata(archive: Archive, outputs: Sequence[str] = ()) -> dict[str, str]:
+    """What an exported file says of itself, each value as JSON; with the names of its outputs where it has none."""
+    manifest = archive.manifest
+    values = {
+        "task": manifest.task,
+        "labels": manifest.classes,
+        "preprocessing": manifest.preprocessing,
+        "precision": manifest.precision,
+        "created_with": manifest.created_with,
+        "card": None if manifest.card is None else manifest.card.model_dump(),
+        **({"outputs": list(outputs)} if outputs else {}),
+    }
+    return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in values.items()}
 
 
 def read_graph(path: Path) -> bytes:

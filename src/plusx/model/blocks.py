@@ -27,7 +27,7 @@ class Place:
         channels: the channels that come in.
         filters: the stage's width; the block gives `filters * expansion` channels.
         stride: 1, or what the block divides the spatial size by.
-        inner: the channels of a bottleneck's middle, all groups together.
+        inner: the channels of a bottleneck's middle, all groups together, or between two 3x3; 0: the stage's width.
         groups: the groups of a bottleneck's 3x3, ResNeXt's cardinality (arXiv 1611.05431).
         dilations: the distance between the places that a 3x3, or a repeated block's kernel, sees (arXiv 1511.07122);
             the second is that of a second 3x3.
@@ -52,6 +52,11 @@ class Place:
     first: bool = False
 
     @property
+    def between(self) -> int:
+        """The channels between a block's two 3x3."""
+        return self.inner or self.filters
+
+    @property
     def dilation(self) -> int:
         """Of a block's only 3x3, or of its first."""
         return self.dilations[0]
@@ -60,11 +65,11 @@ class Place:
 def basic(layers: Layers, place: Place) -> nn.Sequential:
     """Two 3x3 convolutions."""
     return chain(
-        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
-        norm1=layers.normalise(place.filters),
+        conv1=layers.conv(place.channels, place.between, 3, layers.conv_stride(place.stride), dilation=place.dilation),
+        norm1=layers.normalise(place.between),
         act1=layers.activate(),
-        reduce=layers.reduce(place.filters, place.stride),
-        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
+        reduce=layers.reduce(place.between, place.stride),
+        conv2=layers.conv(place.between, place.filters, 3, dilation=place.dilations[1]),
         norm2=layers.normalise(place.filters),
         attention=layers.attend(place.filters),
     )
@@ -107,12 +112,12 @@ def preact_basic(layers: Layers, place: Place) -> nn.Sequential:
     return chain(
         norm1=layers.normalise(place.channels),
         act1=layers.activate(),
-        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
-        norm2=layers.normalise(place.filters),
+        conv1=layers.conv(place.channels, place.between, 3, layers.conv_stride(place.stride), dilation=place.dilation),
+        norm2=layers.normalise(place.between),
         act2=layers.activate(),
-        reduce=layers.reduce(place.filters, place.stride),
+        reduce=layers.reduce(place.between, place.stride),
         dropout=nn.Dropout(place.dropout) if place.dropout else None,
-        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
+        conv2=layers.conv(place.between, place.filters, 3, dilation=place.dilations[1]),
         attention=layers.attend(place.filters),
     )
 
@@ -138,11 +143,11 @@ def relu_norm(layers: Layers, place: Place) -> nn.Sequential:
     """Two 3x3 convolutions, each with its ReLU, each but a network's first after a normalisation (arXiv 1710.10361)."""
     return chain(
         norm1=None if place.first else layers.normalise(place.channels),
-        conv1=layers.conv(place.channels, place.filters, 3, layers.conv_stride(place.stride), dilation=place.dilation),
+        conv1=layers.conv(place.channels, place.between, 3, layers.conv_stride(place.stride), dilation=place.dilation),
         act1=layers.activate(),
-        reduce=layers.reduce(place.filters, place.stride),
-        norm2=layers.normalise(place.filters),
-        conv2=layers.conv(place.filters, place.filters, 3, dilation=place.dilations[1]),
+        reduce=layers.reduce(place.between, place.stride),
+        norm2=layers.normalise(place.between),
+        conv2=layers.conv(place.between, place.filters, 3, dilation=place.dilations[1]),
         act2=layers.activate(),
         attention=layers.attend(place.filters),
     )

@@ -246,3 +246,11 @@ class SubsampleAndPad(nn.Module):
         for dimension in range(2, x.ndim):
             x = x[(slice(None),) * dimension + (slice(None, None, self.stride),)]
         return F.pad(x, (0, 0) * (x.ndim - 2) + (0, self.new))
+
+
+def kaiming(module: nn.Module) -> None:
+    """Fresh weights of a convolution, of the variance that ReLU layers keep on the way back (arXiv 1502.01852)."""
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -13,7 +13,7 @@ from plusx.errors import WrongUse, in_one_line
 from plusx.model.blocks import BLOCKS, Block, Place, start_at_identity
 from plusx.model.boxes import SEEING_ALL
 from plusx.model.heads import build_head
-from plusx.model.layers import Antialias, Attention, Layers, Norm
+from plusx.model.layers import Antialias, Attention, Layers, Norm, kaiming
 from plusx.model.stems import STEMS
 from plusx.residual import Residual
 
@@ -80,6 +80,10 @@ class ResNetSpec(BaseModel):
     )
     cardinality: PositiveInt = Field(default=1, description="groups of a bottleneck's 3x3")
     group_width: PositiveInt = Field(default=64, description="width of one group where the stage has 64 filters")
+    inner_filters: tuple[PositiveInt, ...] | None = Field(
+        default=None,
+        description="between each block's first and last convolution, from input to output; null: as the block has it",
+    )
     norm: Norm = "batch"
     attention: Attention = "none"
     squeeze: float = Field(default=1 / 16, gt=0, le=1, description="squeeze-and-excitation's middle, a share")
@@ -123,6 +127,12 @@ class ResNetSpec(BaseModel):
         """The channels in the middle of a bottleneck of `filters`, all groups together."""
         return int(filters * self.group_width / 64) * self.cardinality
 
+    def block_inner(self, number: int, filters: int) -> int:
+        """The channels between the first and the last convolution of the block `number`, counted from 0."""
+        if self.inner_filters is not None:
+            return self.inner_filters[number]
+        return self.inner(filters) if BLOCKS[self.block].grouped else filters
+
     @model_validator(mode="after")
     def _fits_together(self) -> ResNetSpec:
         kind = BLOCKS[self.block]
@@ -143,6 +153,7 @@ class ResNetSpec(BaseModel):
             raise ValueError(f"cardinality and group_width are a bottleneck's; {self.block} blocks have no groups")
         if kind.grouped and not all(map(self.inner, self.widths)):
             raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
+        self._check_inner(kind)
         if self.dropout and not kind.dropout:
             raise ValueError(f"dropout stands inside wide and repeated blocks; {self.block} blocks have none")
         if (kind.grouped or kind.repeated) and any(isinstance(one, tuple) for one in self.stage_dilations):
@@ -154,6 +165,16 @@ class ResNetSpec(BaseModel):
         if self.shortcut is None and (self.stochastic_depth or self.zero_init):
             raise ValueError("a plain network has no shortcut to be left alone: no stochastic_depth, no zero_init")
         return self
+
+    def _check_inner(self, kind: Block) -> None:
+        if self.inner_filters is None:
+            return
+        if kind.repeated:
+            raise ValueError(f"inner_filters are of blocks of two or three convolutions, not of {self.block} ones")
+        if len(self.inner_filters) != sum(self.num_layers):
+            raise ValueError(f"inner_filters names {len(self.inner_filters)} blocks, num_layers {sum(self.num_layers)}")
+        if uneven := [width for width in self.inner_filters if width % self.cardinality]:
+            raise ValueError(f"inner_filters must be shared evenly by {self.cardinality} groups; {uneven[0]} is not")
 
 
 class ResNet(nn.Module):
@@ -236,9 +257,9 @@ class ResNet(nn.Module):
 
     def _initialise(self, *, zero: bool) -> None:
         for module in self.stages.modules():
-            _kaiming(module)
+            kaiming(module)
         for module in self.stem.modules():
-            _kaiming(module)
+            kaiming(module)
         if zero:
             for _, block in self.residuals():
                 assert isinstance(block.branch, nn.Sequential)
@@ -259,7 +280,7 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
                 channels=channels,
                 filters=filters,
                 stride=stage_stride if position == 0 else 1,
-                inner=spec.inner(filters),
+                inner=spec.block_inner(number - 1, filters),
                 groups=spec.cardinality,
                 dilations=first if position == 0 else others,
                 dropout=spec.dropout,
@@ -275,11 +296,3 @@ def _build_stages(spec: ResNetSpec, kind: Block, layers: Layers, channels: int) 
         stages.append(stage)
         before = (others[1], others[1])
     return stages, channels
-
-
-def _kaiming(module: nn.Module) -> None:
-    # arXiv 1502.01852: the variance that ReLU layers keep on the way back.
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

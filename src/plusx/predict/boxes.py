@@ -15,7 +15,7 @@ from plusx.data.image import ImageSpec, peek_size, prepare
 from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
 from plusx.errors import WrongUse
-from plusx.predict.ahead import Input, prepared_batches
+from plusx.predict.ahead import Input, answered_batches, shown
 from plusx.tasks import task_from_json
 from plusx.tasks.detect import Detect
 from plusx.tasks.found import found_in
@@ -62,15 +62,14 @@ def detect_stream(
     spec, task = spec_from_json(archive.manifest.preprocessing), task_from_json(archive.manifest.task)
     if not isinstance(task, Detect) or not isinstance(spec, ImageSpec):
         raise WrongUse(f"the model's task is {task.name}: it gives no boxes")
-    for batch in prepared_batches(WithSize(spec, with_pixels), inputs, task.AT_ONCE):
-        good = [example.prepared for _, example in batch if isinstance(example, Sized)]
-        outputs = iter(engine(np.moveaxis(np.stack(good), -1, 1)) if good else ())
+    sized = WithSize(spec, with_pixels)
+    for batch, outputs in answered_batches(sized, engine, inputs, task.AT_ONCE, lambda example: example.prepared):
+        each = iter(() if outputs is None else outputs)
         for source, example in batch:
-            path = source if isinstance(source, str) else None
             if isinstance(example, str):
-                yield Detected({"path": path, **dict.fromkeys(task.ANSWER), "error": example}, None)
+                yield Detected({"path": shown(source), **dict.fromkeys(task.ANSWER), "error": example}, None)
                 continue
-            found = found_in(next(outputs), task.threshold)
+            found = found_in(next(each), task.threshold)
             found = found._replace(boxes=to_own(found.boxes, example.size, spec))
-            row = {"path": path, **task.answer(found, archive.manifest.classes), "error": None}
+            row = {"path": shown(source), **task.answer(found, archive.manifest.classes), "error": None}
             yield Detected(row, example.own)

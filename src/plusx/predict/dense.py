@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from plusx.archive import Archive
-from plusx.data.image import BadSample, ImageSpec, peek_size, prepare
+from plusx.data.image import ImageSpec, peek_size, prepare
 from plusx.data.masks import IGNORED
 from plusx.data.modalities import spec_from_json
-from plusx.data.sources import FileSource
 from plusx.engines import Engine
 from plusx.errors import WrongUse
+from plusx.predict.ahead import Input, decoders, mapped, prepare_or_why, shown
 from plusx.predict.tiles import tiled
 from plusx.tasks import task_from_json
 from plusx.tasks.segment import Segment
 from plusx.tasks.softmax import softmax
 
-Input = str | bytes | np.ndarray
-DECODERS = 4
 ROWS_AT_ONCE = 64
 
 
@@ -33,6 +31,19 @@ class Segmented(NamedTuple):
     row: dict[str, Any]
     pixels: UInt8[np.ndarray, "height width channels"] | None
     mask: UInt8[np.ndarray, "height width"] | None
+
+
+@dataclass(frozen=True)
+class OwnSize:
+    """Decodes pictures at their own size."""
+
+    spec: ImageSpec
+
+    def prepare(self, source: bytes | np.ndarray) -> UInt8[np.ndarray, "height width channels"]:
+        """Raises BadSample as `plusx.data.image.prepare`."""
+        height, width, _ = peek_size(source)
+        own = {"height": height, "width": width, "fit": "stretch"}
+        return prepare(source, self.spec.model_copy(update=own))
 
 
 def segment_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], top: int = 5) -> Iterator[Segmented]:
@@ -47,8 +58,9 @@ def segment_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
     spec, task = spec_from_json(archive.manifest.preprocessing), task_from_json(archive.manifest.task)
     if not isinstance(task, Segment) or not isinstance(spec, ImageSpec):
         raise WrongUse(f"the model's task is {task.name}: it gives no masks")
-    for source, pixels in _decoded(spec, inputs):
-        path = source if isinstance(source, str) else None
+    threads = decoders()
+    for source, pixels in mapped(partial(prepare_or_why, OwnSize(spec)), inputs, threads, threads):
+        path = shown(source)
         if isinstance(pixels, str):
             yield Segmented({"path": path, **dict.fromkeys(task.ANSWER), "error": pixels}, None, None)
             continue
@@ -127,28 +139,3 @@ def _natively(
 
     mask = tiled(padded, answer, (spec.height, spec.width), at_once)
     return mask[_middle(canvas, (height, width))]
-
-
-def _decoded(spec: ImageSpec, inputs: Iterable[Input]) -> Iterator[tuple[Input, np.ndarray | str]]:
-    """Pictures at their own size, or why not; the next few are decoded while one is answered."""
-    inputs = iter(inputs)
-    with ThreadPoolExecutor(DECODERS) as decoders:
-
-        def begin(count: int) -> list[tuple[Input, Future[np.ndarray | str]]]:
-            return [(source, decoders.submit(_decode, spec, source)) for source in islice(inputs, count)]
-
-        ahead = begin(DECODERS)
-        while ahead:
-            source, future = ahead.pop(0)
-            ahead += begin(1)
-            yield source, future.result()
-
-
-def _decode(spec: ImageSpec, source: Input) -> np.ndarray | str:
-    try:
-        content = FileSource([source]).read(0) if isinstance(source, str) else source
-        height, width, _ = peek_size(content)
-        own = {"height": height, "width": width, "fit": "stretch"}
-        return prepare(content, spec.model_copy(update=own))
-    except BadSample as error:
-        return error.reason

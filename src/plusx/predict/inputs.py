@@ -12,7 +12,9 @@ from plusx.data.modalities import MODALITIES
 from plusx.data.series import ENDING, FOLDER, series_in
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
+from plusx.predict.manifest import LISTS, open_manifest
 
+AT_ONCE = 4096
 MANY = 200
 """So many inputs are worth the seconds that it takes to find the fastest engine for them."""
 
@@ -36,11 +38,11 @@ def many_of(named: Sequence[str], inputs: Iterable[Input]) -> tuple[bool, Iterat
 
 def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Iterator[str]:
     """The files that `inputs` name, in their order: files as they are, folders' files of the modality (nested ones too)
-    in natural order, folders of DICOM slices as one, globs, and `-` for a list of paths on `stdin`, one a line. A file
-    that does not exist is given, too: its answer will be an error.
+    in natural order, folders of DICOM slices as one, globs, Parquet lists (`listed`), and `-` for a list of paths on
+    `stdin`, one a line. A file that does not exist is given, too: its answer will be an error.
 
     Raises:
-        WrongUse: a folder holds no such file, or a glob fits nothing.
+        WrongUse: a folder holds no such file, a glob fits nothing, or a list has no paths.
 
     >>> import io
     >>> list(expand(["-"], io.StringIO("a.png\\n\\nb.png\\n")))
@@ -56,8 +58,23 @@ def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Ite
             yield from _found(_examples(text, kind.extensions), nothing)
         elif not os.path.exists(text) and glob.has_magic(text):
             yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
+        elif text.lower().endswith(LISTS) and os.path.isfile(text):
+            yield from listed(text)
         else:
             yield text
+
+
+def listed(path: str) -> Iterator[str]:
+    """The paths in the column `path` of a Parquet file, as they are read: a few thousand are in memory at a time.
+
+    Those that are not absolute are taken from the list's own folder on.
+
+    Raises:
+        WrongUse: it is no Parquet file, or has no such column.
+    """
+    manifest = open_manifest(path)
+    for _, paths in manifest.parts(0, -(-manifest.rows // AT_ONCE), AT_ONCE):
+        yield from (manifest.shown(each or "") for each in paths.to_pylist())
 
 
 def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from plusx.archive import Archive
 from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
-from plusx.predict.ahead import Input, prepared_batches
+from plusx.predict.ahead import Input, answered_batches, shown
 from plusx.predict.boxes import detect_stream
 from plusx.predict.dense import segment_stream
 from plusx.tasks import task_from_json
@@ -41,13 +39,10 @@ def predict_stream(
     if task.name in STREAMS:
         yield from (answer.row for answer in STREAMS[task.name](archive, engine, inputs, top))
         return
-    for batch in prepared_batches(spec, inputs):
-        good = [example for _, example in batch if isinstance(example, np.ndarray)]
-        outputs = engine(np.moveaxis(np.stack(good), -1, 1)) if good else None
+    for batch, outputs in answered_batches(spec, engine, inputs):
         answers = iter(() if outputs is None else task.answers(outputs, archive.manifest.classes, top))
         for source, example in batch:
-            path = source if isinstance(source, str) else None
-            if isinstance(example, np.ndarray):
-                yield {"path": path, **next(answers), "error": None}
+            if isinstance(example, str):
+                yield {"path": shown(source), **dict.fromkeys(task.parts), "error": example}
             else:
-                yield {"path": path, **dict.fromkeys(task.parts), "error": example}
+                yield {"path": shown(source), **next(answers), "error": None}

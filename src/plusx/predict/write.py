@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from plusx.data.files import atomic_write
 from plusx.errors import PlusxError, WrongUse, nearest
@@ -15,6 +16,8 @@ from plusx.tasks.base import AnswerType
 Rows = Iterable[dict[str, Any]]
 Answer = Mapping[str, AnswerType]
 ROWS_A_GROUP = 4096
+
+Row = TypeVar("Row")
 
 
 def write_rows(rows: Rows, path: Path, answer: Answer) -> None:
@@ -42,7 +45,8 @@ def check_ending(path: Path) -> None:
     """
     if path.suffix.lower() not in WRITERS:
         hint = nearest(path.suffix, list(WRITERS))
-        raise WrongUse(f"--out {path}: the ending must be one of {', '.join(WRITERS)}{hint}")
+        folder = ", or it must end with / for a folder of parts" if not path.suffix else ""
+        raise WrongUse(f"--out {path}: the ending must be one of {', '.join(WRITERS)}{folder}{hint}")
 
 
 def _columns(answer: Answer) -> list[str]:
@@ -83,18 +87,14 @@ def _parquet(rows: Rows, path: Path, answer: Answer) -> None:
     }
     schema = pa.schema([(name, types[answer.get(name, "text")]) for name in _columns(answer)])
     with atomic_write(path, "wb") as file, pq.ParquetWriter(file, schema) as writer:
-        for group in _groups(rows):
+        for group in row_groups(rows):
             writer.write_table(pa.Table.from_pylist(group, schema))
 
 
-def _groups(rows: Rows) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == ROWS_A_GROUP:
-            yield group
-            group = []
-    if group:
+def row_groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Lists of a few thousand rows, which are all that need be in memory."""
+    rows = iter(rows)
+    while group := list(islice(rows, ROWS_A_GROUP)):
         yield group
 
 

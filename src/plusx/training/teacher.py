@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from plusx.archive import Archive, read_archive
 from plusx.data.files import atomic_write
+from plusx.engines.choose import first
 from plusx.engines.torch import build_network
 from plusx.errors import PlusxError
 from plusx.model.fronts import channels_last
@@ -28,15 +29,25 @@ class Teacher:
     """
 
     def __init__(self, archive: Archive, classes: Sequence[str], device: torch.device):
-        self._network = build_network(archive).requires_grad_(False).to(device)
-        channels_last(self._network)
+        self._answer = _by_torch(archive, device) if archive.weights else _by_engine(archive, device)
         place = {name: index for index, name in enumerate(archive.manifest.classes)}
         self._order = torch.tensor([place[name] for name in classes], device=device)
 
     @torch.no_grad()
     def __call__(self, inputs: Shaped[Tensor, "batch channels *space"]) -> Float[Tensor, "batch classes"]:
-        outputs: Tensor = self._network(inputs)
-        return outputs[:, self._order]
+        return self._answer(inputs)[:, self._order]
+
+
+def _by_torch(archive: Archive, device: torch.device) -> Callable[[Tensor], Tensor]:
+    network = build_network(archive).requires_grad_(False).to(device)
+    channels_last(network)
+    return network
+
+
+def _by_engine(archive: Archive, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """An int8 teacher: several times as fast as its float network, and hardly less right."""
+    engine = first(archive)
+    return lambda inputs: torch.from_numpy(engine(inputs.cpu().numpy())).to(device)
 
 
 def write_teacher(archive: Archive, path: Path) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from plusx.archive import Archive
-from plusx.engines.convert import answering, metadata, quiet
+from plusx.engines.convert import answering, quiet
+from plusx.engines.graph import metadata
 from plusx.engines.installed import needed
 from plusx.engines.targets import Options
 from plusx.errors import PlusxError

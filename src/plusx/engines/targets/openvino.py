@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from plusx.archive import Archive
-from plusx.engines.convert import metadata
-from plusx.engines.graph import graph_of
+from plusx.engines.graph import graph_of, metadata
 from plusx.engines.installed import needed
 from plusx.engines.openvino import SETTINGS
 from plusx.engines.targets import Options

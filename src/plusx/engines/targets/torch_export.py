@@ -11,7 +11,8 @@ from jaxtyping import Float, Shaped
 from torch.export import ExportedProgram
 
 from plusx.archive import Archive
-from plusx.engines.convert import answering, batch_of, metadata
+from plusx.engines.convert import answering, batch_of
+from plusx.engines.graph import metadata
 from plusx.engines.targets import Options
 
 ENDING = ".pt2"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from plusx.archive import Archive
-from plusx.engines.convert import metadata
+from plusx.engines.graph import metadata
 from plusx.engines.targets import Options
 from plusx.engines.torch import build_network
 from plusx.errors import PlusxError

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from plusx.archive import Archive
-from plusx.engines.convert import metadata
 from plusx.engines.golden import TOLERANCES
+from plusx.engines.graph import metadata
 from plusx.engines.targets import Options, onnx
 from plusx.errors import PlusxError, WrongUse
 

@@ -1,0 +1,216 @@
+"""`plusx.shrink`: a trained model to the fastest one that is hardly worse, measured on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from plusx.api.model import load
+from plusx.api.shrink_means import Work, read_set
+from plusx.api.shrink_points import Points, example_of
+from plusx.api.shrink_search import search
+from plusx.archive.members import MODEL_FILE
+from plusx.data.files import atomic_write
+from plusx.errors import PlusxError, WrongUse
+from plusx.reporting.interval import wilson
+from plusx.shrinking.opened import network_of
+from plusx.shrinking.page import shrink_page
+from plusx.shrinking.pareto import chosen, front
+from plusx.shrinking.points import Point
+from plusx.shrinking.speed import Speed, engines_of, speeds
+from plusx.shrinking.wishes import Wishes
+from plusx.tasks import Task
+from plusx.training.watch import Silent, Watcher
+
+EXAMPLES = 1024
+"""Training examples by which channels are judged, and of which int8 is calibrated."""
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What a shrinking gave.
+
+    Args:
+        out: its folder.
+        model: the chosen model's file.
+        points: all models that were made.
+        chosen: the name of the chosen one; the first is the model that was given.
+        scores: of the given and the chosen one on the val split and, where there is one, the test split.
+        speeds: of both, by engine, measured in turn at the end.
+        duration_s: of all of it.
+    """
+
+    out: Path
+    model: Path
+    points: tuple[Point, ...]
+    chosen: str
+    scores: Mapping[str, Mapping[str, Any]]
+    speeds: Mapping[str, Mapping[str, Speed]]
+    duration_s: float
+
+    @property
+    def page(self) -> Path:
+        """Its page."""
+        return self.out / "shrink.html"
+
+    @property
+    def ratio(self) -> float:
+        """Examples a second of the chosen one on its fastest engine, over those of the given one in torch."""
+        return max(own.per_second for own in self.speeds["chosen"].values()) / self.speeds["given"]["torch"].per_second
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {
+            "out": str(self.out),
+            "model": str(self.model),
+            "page": str(self.page),
+            "chosen": self.chosen,
+            "front": [point.name for point in front(self.points)],
+            "points": [point.as_json() for point in self.points],
+            "scores": self.scores,
+            "speeds": {
+                which: {name: own._asdict() for name, own in each.items()} for which, each in self.speeds.items()
+            },
+            "ratio": self.ratio,
+            "duration_s": round(self.duration_s, 3),
+        }
+
+
+def shrink(
+    model: str | Path,
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    from_point: str | Path | None = None,
+    watcher: Watcher | None = None,
+    max_drop: float = 0.5,
+    target_latency_ms: float | None = None,
+    target_size_bytes: int | None = None,
+    budget_s: float = 600.0,
+    **choices: Any,
+) -> Shrunk:
+    """Searches for a smaller and faster form of a trained model, and stores it.
+
+    Blocks are dropped, channels removed, what is left is repaired by training with the given model as teacher, and
+    turned into int8; each form's speed is measured on this machine's engines. Everything is chosen by the val split;
+    the test split, where there is one, is read once, at the end.
+
+    Args:
+        model: a `.plusx` file or a run's folder, in float.
+        data: what it was trained on.
+        out: a new folder; by default one under `runs/`.
+        resume: go on with the search in `out`.
+        from_point: a point's `point.json`: its steps are made again, and nothing is searched.
+        watcher: is told of the progress.
+        max_drop, target_latency_ms, target_size_bytes, budget_s: see `Wishes`.
+        choices: where and how the examples are read: `data_dir`, `modality`, `val_fraction`, `max_skipped`, `cache`.
+
+    Raises:
+        WrongUse: a choice that does not fit, or an int8 model.
+        PlusxError: model or data cannot be used, or the folder is taken.
+    """
+    began = time.monotonic()
+    watcher = watcher or Silent()
+    wishes = Wishes(max_drop, target_latency_ms, target_size_bytes, budget_s)
+    archive = load(model).archive
+    # Found wrong now, and not after the examples are decoded.
+    network_of(archive)
+    folder = _folder(model, out, resume)
+    own = read_set(archive, Path(model), {"data": data, **choices}, EXAMPLES, watcher)
+    _make(folder)
+    work = Work(archive, own, folder, watcher)
+    points = Points(work, folder)
+    if resume:
+        points.read_back()
+    try:
+        if from_point is None:
+            search(points, work, wishes, began)
+        else:
+            points.point(())
+            points.again(Path(from_point))
+    except KeyboardInterrupt:
+        if not points.all:
+            raise
+        watcher.note("interrupted: the best so far is kept; --resume goes on")
+    best = points.all[-1] if from_point is not None else _best(points, work.task, wishes)
+    shutil.copyfile(points.model(best), folder / MODEL_FILE)
+    scores, measured = _compared(points, best, work)
+    shrunk = Shrunk(
+        folder, folder / MODEL_FILE, tuple(points.all), best.name, scores, measured, time.monotonic() - began
+    )
+    with atomic_write(folder / "shrink.json") as file:
+        file.write(json.dumps(shrunk.summary(), indent=1) + "\n")
+    least = wishes.least(work.task, points.given.score)
+    page = shrink_page(shrunk.points, best, least, work.task, verdict(shrunk, work.task), str(data))
+    page.write(shrunk.page)
+    return shrunk
+
+
+def _best(points: Points, task: Task, wishes: Wishes) -> Point:
+    least = wishes.least(task, points.given.score)
+    return chosen(points.all, least, wishes.target_latency_ms, wishes.target_size_bytes)
+
+
+def _compared(points: Points, best: Point, work: Work) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Speed]]]:
+    """Scores and speeds of the given model and the chosen one, in turn."""
+    pair = {"given": points.archive(()), "chosen": points.archive(best.steps)}
+    splits = {"val": work.own.prepared["val"], **work.test_split()}
+    scores = {
+        which: {split: work.scores(own, prepared) for split, prepared in splits.items()} for which, own in pair.items()
+    }
+    running = {f"{which} {name}": engine for which, own in pair.items() for name, engine in engines_of(own).items()}
+    found = speeds(running, example_of(work.archive))
+    measured: dict[str, dict[str, Speed]] = {which: {} for which in pair}
+    for name, speed in found.items():
+        which, engine = name.split()
+        measured[which][engine] = speed
+    return scores, measured
+
+
+def verdict(shrunk: Shrunk, task: Task) -> list[str]:
+    """What came of it, in lines for a person: scores with their 95 % intervals where they are shares of examples."""
+    main = task.JUDGED_BY[0]
+    lines: list[str] = []
+    for split in shrunk.scores["given"]:
+        parts = [_shown(main, which, shrunk.scores[which][split]) for which in ("given", "chosen")]
+        lines.append(f"{split}: {main} {parts[0]}, {parts[1]}")
+    fastest = max(shrunk.speeds["chosen"], key=lambda name: shrunk.speeds["chosen"][name].per_second)
+    lines.append(
+        f"{shrunk.speeds['chosen'][fastest].per_second:,.0f} examples a second by {fastest}, "
+        f"{shrunk.ratio:.1f} times those of the given model by torch"
+    )
+    return lines
+
+
+def _shown(main: str, which: str, scores: Mapping[str, Any]) -> str:
+    value, count = float(scores[main]), int(scores["count"])
+    if main != "accuracy":
+        return f"{value:.4g} ({which})"
+    low, high = wilson(round(value * count), count)
+    return f"{100 * value:.2f} % ({which}; 95 % interval {100 * low:.2f} to {100 * high:.2f})"
+
+
+def _folder(model: str | Path, out: str | Path | None, resume: bool) -> Path:
+    if resume:
+        if out is None or not (Path(out) / "points").is_dir():
+            raise WrongUse("--resume: name the folder of a shrinking with --out")
+        return Path(out)
+    name = Path(model).parent.name if Path(model).suffix else Path(model).name
+    folder = Path(out) if out is not None else Path("runs") / f"shrink-{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WrongUse(f"--out {folder}: something is there already; give a new folder, or --resume")
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlusxError(f"--out {folder}: the folder cannot be made: {error.strerror}") from None

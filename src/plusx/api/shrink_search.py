@@ -1,0 +1,80 @@
+"""The search of a shrinking: what is tried in which order, within its time."""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+
+from plusx.api.shrink_means import Work
+from plusx.api.shrink_points import Points
+from plusx.shrinking.drop_blocks import droppable, without
+from plusx.shrinking.opened import network_of, with_network
+from plusx.shrinking.search import next_steps
+from plusx.shrinking.steps import Drop, Quantize, Steps, in_words
+from plusx.shrinking.wishes import Wishes
+
+REPAIRS_PLANNED = 4
+LEAST_REPAIR_S = 2.0
+FOR_THE_REST = 0.85
+"""What a repair may take of the time that is left: int8 and measuring follow."""
+AT_ONCE = 4
+"""Blocks go together while the score falls by at most so many times what is allowed: the repair makes up for it."""
+
+
+def search(points: Points, work: Work, wishes: Wishes, began: float) -> None:
+    """Makes points until the time is over or nothing is left to try; `began` is a moment of the monotonic clock."""
+    given = points.point(())
+    least = wishes.least(work.task, given.score)
+    work.teach(points, _teacher_for(points, work, least))
+    first: Steps | None = None
+    while True:
+        left_s = began + wishes.budget_s - time.monotonic()
+        seconds = min(wishes.budget_s / REPAIRS_PLANNED, FOR_THE_REST * left_s)
+        if seconds < LEAST_REPAIR_S:
+            return
+        first = _drops(work, given.score, least) if first is None else first
+        steps = next_steps(points.all, least, first)
+        if steps is None:
+            return
+        step = work.repair_in(points.archive(steps), seconds)
+        work.watcher.note(f"next: {in_words((*steps, step))}")
+        _float_and_int8(points, (*steps, step), least)
+
+
+def _float_and_int8(points: Points, steps: Steps, least: float) -> None:
+    """A repaired network, and its int8; where that falls short and the float does not, int8 in part."""
+    point = points.point(steps)
+    if int8_there() and points.point((*steps, Quantize())).score < least <= point.score:
+        points.point((*steps, Quantize(max_drop=point.score - least)))
+
+
+def _teacher_for(points: Points, work: Work, least: float) -> str | None:
+    """The name of the point that teaches: the given model, in int8 where that is right, since it is several times as
+    fast; None: the task takes no teacher."""
+    fast = points.point((Quantize(),)) if int8_there() else None
+    if not work.task.CLASSES or work.task.WHOLE:
+        return None
+    return fast.name if fast is not None and fast.score >= least else points.given.name
+
+
+def _drops(work: Work, score: float, least: float) -> Steps:
+    """The blocks that can go together at little cost, before any repair; the cheapest first."""
+    net = network_of(work.archive)
+
+    def cost(*names: str) -> float:
+        return score - work.score(with_network(work.archive, without(net, names)))
+
+    alone = {name: cost(name) for name in droppable(net)}
+    gone: list[str] = []
+    for name in sorted(alone, key=lambda each: alone[each]):
+        work.watcher.note(f"without {name} the score falls by {alone[name]:.4f}")
+        stage = int(name.split(".")[1])
+        left = net.spec["num_layers"][stage] - sum(each.startswith(f"stages.{stage}.") for each in gone)
+        if left > 1 and cost(*gone, name) <= AT_ONCE * (score - least):
+            gone.append(name)
+    return (Drop(blocks=tuple(sorted(gone))),) if gone else ()
+
+
+def int8_there() -> bool:
+    """Whether what int8 needs is installed."""
+    return all(find_spec(name) is not None for name in ("nncf", "onnx", "onnxscript"))

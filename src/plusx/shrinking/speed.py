@@ -1,0 +1,77 @@
+"""How fast models are on this machine: each in turn, so that what else it does meets all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from plusx.archive import Archive
+from plusx.engines import ENGINES, Engine
+from plusx.engines.golden import check_golden
+from plusx.engines.installed import installed
+from plusx.errors import PlusxError
+
+BATCH = 128
+ROUNDS, LEAST_ROUNDS = 30, 5
+
+
+class Speed(NamedTuple):
+    """Of a model on an engine.
+
+    Args:
+        latency_ms: of one example alone, the median.
+        per_second: examples a second in batches, by the median.
+        batch: how many were then answered at once.
+    """
+
+    latency_ms: float
+    per_second: float
+    batch: int
+
+
+def engines_of(archive: Archive) -> dict[str, Engine]:
+    """The installed engines that run the archive and answer as they should."""
+    able = [name for name in installed() if name != "torch" or archive.weights]
+    engines: dict[str, Engine] = {}
+    for name in able:
+        try:
+            engine = ENGINES[name](archive)
+            check_golden(engine, archive)
+        except PlusxError:
+            continue
+        engines[name] = engine
+    return engines
+
+
+def speeds(
+    engines: Mapping[str, Engine], example: np.ndarray, batch: int = BATCH, seconds: float = 1.0
+) -> dict[str, Speed]:
+    """Each engine's speed.
+
+    Args:
+        engines: by any names.
+        example: one input `(1, ...)`.
+        batch: how many examples are answered at once, for `per_second`.
+        seconds: about how long each engine is measured, of each of the two.
+    """
+    one = _medians(engines, example, seconds)
+    many = _medians(engines, np.repeat(example, batch, axis=0), seconds)
+    return {name: Speed(1000 * one[name], batch / many[name], batch) for name in engines}
+
+
+def _medians(engines: Mapping[str, Engine], inputs: np.ndarray, seconds: float) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for engine in engines.values():
+        engine(inputs)
+    for _ in range(ROUNDS):
+        for name, engine in engines.items():
+            if len(times[name]) >= LEAST_ROUNDS and sum(times[name]) > seconds:
+                continue
+            began = time.perf_counter()
+            engine(inputs)
+            times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(own) for name, own in times.items()}

@@ -1,0 +1,106 @@
+"""What is tried next follows from what was found alone."""
+
+import pytest
+
+from plusx.errors import WrongUse
+from plusx.shrinking.pareto import chosen, front
+from plusx.shrinking.points import Point
+from plusx.shrinking.search import FIRST_SHARE, next_steps, share_of
+from plusx.shrinking.speed import Speed
+from plusx.shrinking.steps import Drop, Narrow, Quantize, Repair, Steps
+from plusx.shrinking.wishes import Wishes
+from plusx.tasks.classify import Classify
+from plusx.tasks.regress import Regress
+
+LEAST = 0.95
+REPAIR = Repair(epochs=1)
+
+
+def point(score: float, steps: Steps = (), *, per_second: float = 100.0, size: int = 10, latency: float = 1.0) -> Point:
+    return Point(str(score), "", score, {"torch": Speed(latency, per_second, 128)}, size, steps)
+
+
+GIVEN = point(0.96)
+
+
+def search(good_from: float) -> list[float]:
+    """The shares that are tried where every share from this one on is good enough, and none below, however repaired."""
+    points, shares = [GIVEN], []
+    while (steps := next_steps(points, LEAST)) is not None:
+        shares.append(share_of(steps))
+        points.append(point(0.955 if shares[-1] >= good_from else 0.5, (*steps, REPAIR)))
+    return shares
+
+
+@pytest.mark.parametrize("good_from", [0.9, 0.3, 0.13, 0.1, 0.03, 0.005])
+def test_the_search_closes_in_on_the_smallest_good_share(good_from: float):
+    shares = search(good_from)
+    good = [share for share in shares if share >= good_from]
+    assert shares[0] == FIRST_SHARE
+    assert len(shares) <= 10
+    if good:
+        assert min(good) / good_from < 2
+
+
+def test_a_smaller_network_begins_from_the_smallest_good_one():
+    steps = (Drop(blocks=("stages.0.1",)), Narrow(share=0.125), REPAIR)
+    following = next_steps([GIVEN, point(0.952, steps), point(0.952, (*steps, Quantize()))], LEAST)
+    assert following == (*steps, Narrow(share=0.5))
+
+
+def test_where_little_is_lost_the_next_step_is_bold():
+    steps = (Narrow(share=0.125), REPAIR)
+    assert next_steps([GIVEN, point(0.959, steps)], LEAST) == (*steps, Narrow(share=0.25))
+
+
+def test_what_falls_short_by_little_is_repaired_again_but_not_for_ever():
+    steps: Steps = (Narrow(share=0.125), REPAIR)
+    near = 0.945
+    points = [GIVEN, point(near, steps)]
+    for _ in range(2):
+        assert next_steps(points, LEAST) == steps
+        steps = (*steps, REPAIR)
+        points.append(point(near, steps))
+    following = next_steps(points, LEAST)
+    assert following is not None
+    assert share_of(following) > 0.125
+    assert not any(isinstance(step, Repair) for step in following)
+
+
+def test_an_int8_that_is_good_where_the_float_is_not_counts():
+    steps = (Narrow(share=0.125), REPAIR)
+    points = [GIVEN, point(0.949, steps), point(0.951, (*steps, Quantize()))]
+    assert next_steps(points, LEAST) == (*steps, Narrow(share=0.5))
+
+
+def test_the_fastest_good_one_is_chosen():
+    fast, faster = point(0.955, per_second=500.0), point(0.94, per_second=900.0)
+    assert chosen([GIVEN, fast, faster], LEAST) is fast
+    assert chosen([GIVEN, fast, faster], 0.9) is faster
+
+
+def test_a_target_that_is_reached_leaves_the_best_score():
+    slim = point(0.952, per_second=500.0, size=5, latency=0.5)
+    slimmer = point(0.951, per_second=900.0, size=2, latency=0.2)
+    points = [GIVEN, slim, slimmer]
+    assert chosen(points, LEAST, target_size_bytes=5) is slim
+    assert chosen(points, LEAST, target_latency_ms=0.3) is slimmer
+
+
+def test_a_target_out_of_reach_leaves_the_fastest_good_one_and_none_good_the_best():
+    fast = point(0.955, per_second=500.0)
+    assert chosen([GIVEN, fast], LEAST, target_size_bytes=1) is fast
+    assert chosen([point(0.8, per_second=900.0), point(0.9)], LEAST).score == 0.9
+
+
+def test_the_front_keeps_what_nothing_beats():
+    small = point(0.9, size=1)
+    worse = point(0.89, per_second=90.0)
+    assert front([GIVEN, small, worse]) == [GIVEN, small]
+
+
+def test_a_drop_is_in_points_of_a_share_and_in_per_cent_of_another_number():
+    assert Wishes(max_drop=0.5).least(Classify(), 0.95) == pytest.approx(0.945)
+    assert Wishes(max_drop=10).least(Regress(mean=(0.0,), std=(1.0,)), -2.0) == pytest.approx(-2.2)
+    with pytest.raises(WrongUse, match="--max-drop -1: it must be 0 or more"):
+        Wishes(max_drop=-1)
