@@ -112,21 +112,9 @@ def translated(network: nn.Module, example: Tensor, outputs: Sequence[str]) -> A
             input_names=[INPUT],
             output_names=list(outputs),
             dynamic_shapes=batch_of(),
-            custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
         )
     assert program is not None
     return program.model_proto
-
-
-def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
-    """ONNX's TopK of all values, which gives the lower place first where values are equal; torch's exporter knows only
-    the sort that may take either."""
-    import onnxscript
-
-    # Its types name the kinds that an operation takes, not the values that one is traced with.
-    op: Any = onnxscript.opset18
-    size = op.Gather(op.Shape(x), op.Constant(value_ints=[dim]))
-    return op.TopK(x, size, axis=dim, largest=int(descending), sorted=1)
 
 
 def described(model: Any, archive: Archive) -> bytes:
