@@ -33,7 +33,7 @@ from plusx.engines.graph import graph_of
 from plusx.engines.openvino import SETTINGS
 from plusx.model.resnet import ResNet
 from plusx.model.zoo import ZOO
-from plusx.shrinking.quantize import quantize
+from plusx.shrinking.quantize import quantized
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
@@ -56,7 +56,7 @@ def main() -> None:
         parser.error("--write: only of five rounds or more")
 
     float32 = resnet50()
-    int8 = quantize(float32, pictures(CALIBRATING, seed=1))
+    int8 = quantized(float32, pictures(CALIBRATING, seed=1))
     with tempfile.TemporaryDirectory() as folder:
         rates = measured(float32, int8, pictures(options.batch, seed=2), options.rounds, Path(folder))
         shots = answered(float32, int8, Path(folder))

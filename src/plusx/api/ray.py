@@ -62,9 +62,16 @@ def predict_on_ray(
     about["manifest"] = listed.footers
     out = str(out) if is_address(str(out)) else str(Path(out).absolute())
     order = Order(
-        packed(model.archive, model.engine.name), model.archive.manifest.task, model.engine.name, listed, out, format,
-        top, tta, decoder,
-    )  # fmt: skip
+        model=packed(model.archive, model.engine.name),
+        task=model.archive.manifest.task,
+        engine=model.engine.name,
+        manifest=listed,
+        out=out,
+        format=format,
+        top=top,
+        tta=tta,
+        decoder=decoder,
+    )
     with _held(out):
         before = _begun(place_at(out), about, resume)
         return _answer_rest(order, before, address, on_part)

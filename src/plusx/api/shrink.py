@@ -13,7 +13,7 @@ from typing import Any
 
 from plusx.api.model import load
 from plusx.api.shrink_means import Work, read_set
-from plusx.api.shrink_points import Points, example_of
+from plusx.api.shrink_points import Points
 from plusx.api.shrink_search import search
 from plusx.archive.members import MODEL_FILE
 from plusx.data.files import atomic_write
@@ -23,7 +23,6 @@ from plusx.shrinking.opened import network_of
 from plusx.shrinking.page import shrink_page
 from plusx.shrinking.pareto import chosen, front
 from plusx.shrinking.points import Point
-from plusx.shrinking.speed import Speed, engines_of, speeds
 from plusx.shrinking.wishes import Wishes
 from plusx.tasks import Task
 from plusx.training.watch import Silent, Watcher
@@ -39,10 +38,9 @@ class Shrunk:
     Args:
         out: its folder.
         model: the chosen model's file.
-        points: all models that were made.
+        points: all models that were made, their speeds measured in turn at the end.
         chosen: the name of the chosen one; the first is the model that was given.
         scores: of the given and the chosen one on the val split and, where there is one, the test split.
-        speeds: of both, by engine, measured in turn at the end.
         duration_s: of all of it.
     """
 
@@ -51,7 +49,6 @@ class Shrunk:
     points: tuple[Point, ...]
     chosen: str
     scores: Mapping[str, Mapping[str, Any]]
-    speeds: Mapping[str, Mapping[str, Speed]]
     duration_s: float
 
     @property
@@ -60,9 +57,14 @@ class Shrunk:
         return self.out / "shrink.html"
 
     @property
+    def best(self) -> Point:
+        """The chosen point."""
+        return next(point for point in self.points if point.name == self.chosen)
+
+    @property
     def ratio(self) -> float:
         """Examples a second of the chosen one on its fastest engine, over those of the given one in torch."""
-        return max(own.per_second for own in self.speeds["chosen"].values()) / self.speeds["given"]["torch"].per_second
+        return self.best.per_second / self.points[0].speeds["torch"].per_second
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -74,9 +76,6 @@ class Shrunk:
             "front": [point.name for point in front(self.points)],
             "points": [point.as_json() for point in self.points],
             "scores": self.scores,
-            "speeds": {
-                which: {name: own._asdict() for name, own in each.items()} for which, each in self.speeds.items()
-            },
             "ratio": self.ratio,
             "duration_s": round(self.duration_s, 3),
         }
@@ -139,12 +138,11 @@ def shrink(
         if not points.all:
             raise
         watcher.note("interrupted: the best so far is kept; --resume goes on")
+    points.measure_together()
     best = points.all[-1] if from_point is not None else _best(points, work.task, wishes)
     shutil.copyfile(points.model(best), folder / MODEL_FILE)
-    scores, measured = _compared(points, best, work)
-    shrunk = Shrunk(
-        folder, folder / MODEL_FILE, tuple(points.all), best.name, scores, measured, time.monotonic() - began
-    )
+    scores = _scores(points, best, work)
+    shrunk = Shrunk(folder, folder / MODEL_FILE, tuple(points.all), best.name, scores, time.monotonic() - began)
     with atomic_write(folder / "shrink.json") as file:
         file.write(json.dumps(shrunk.summary(), indent=1) + "\n")
     least = wishes.least(work.task, points.given.score)
@@ -158,20 +156,13 @@ def _best(points: Points, task: Task, wishes: Wishes) -> Point:
     return chosen(points.all, least, wishes.target_latency_ms, wishes.target_size_bytes)
 
 
-def _compared(points: Points, best: Point, work: Work) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Speed]]]:
-    """Scores and speeds of the given model and the chosen one, in turn."""
+def _scores(points: Points, best: Point, work: Work) -> dict[str, dict[str, Any]]:
+    """Those of the given model and the chosen one, by split."""
     pair = {"given": points.archive(()), "chosen": points.archive(best.steps)}
     splits = {"val": work.own.prepared["val"], **work.test_split()}
-    scores = {
+    return {
         which: {split: work.scores(own, prepared) for split, prepared in splits.items()} for which, own in pair.items()
     }
-    running = {f"{which} {name}": engine for which, own in pair.items() for name, engine in engines_of(own).items()}
-    found = speeds(running, example_of(work.archive))
-    measured: dict[str, dict[str, Speed]] = {which: {} for which in pair}
-    for name, speed in found.items():
-        which, engine = name.split()
-        measured[which][engine] = speed
-    return scores, measured
 
 
 def verdict(shrunk: Shrunk, task: Task) -> list[str]:
@@ -181,10 +172,9 @@ def verdict(shrunk: Shrunk, task: Task) -> list[str]:
     for split in shrunk.scores["given"]:
         parts = [_shown(main, which, shrunk.scores[which][split]) for which in ("given", "chosen")]
         lines.append(f"{split}: {main} {parts[0]}, {parts[1]}")
-    fastest = max(shrunk.speeds["chosen"], key=lambda name: shrunk.speeds["chosen"][name].per_second)
     lines.append(
-        f"{shrunk.speeds['chosen'][fastest].per_second:,.0f} examples a second by {fastest}, "
-        f"{shrunk.ratio:.1f} times those of the given model by torch"
+        f"{shrunk.best.per_second:,.0f} examples a second by {shrunk.best.engine}, {shrunk.ratio:.1f} times those of "
+        "the given model by torch"
     )
     return lines
 

@@ -19,6 +19,9 @@ from plusx.shrinking.points import Point
 from plusx.shrinking.speed import engines_of, speeds
 from plusx.shrinking.steps import Steps, in_words, made, steps_from_json
 
+TOGETHER_S = 0.4
+"""For each engine of each point, where all are measured in turn."""
+
 
 class Points:
     """The points of a shrinking, from the given model on.
@@ -81,6 +84,18 @@ class Points:
             f"{point.size_bytes / 1e6:.3g} MB"
         )
         return point
+
+    def measure_together(self) -> None:
+        """Measures all points in turn: what was measured when each was made may have met a busier machine."""
+        running = {
+            f"{place} {name}": engine
+            for place, point in enumerate(self.all)
+            for name, engine in engines_of(self.archive(point.steps)).items()
+        }
+        found = speeds(running, example_of(self._work.archive), seconds=TOGETHER_S)
+        for place, point in enumerate(self.all):
+            own = {name.split()[1]: speed for name, speed in found.items() if name.split()[0] == str(place)}
+            self.all[place] = replace(point, speeds=own)
 
     def read_back(self) -> None:
         """Takes up the points that lie in the folder.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -112,19 +112,9 @@ def translated(network: nn.Module, example: Tensor, outputs: Sequence[str]) -> A
             input_names=[INPUT],
             output_names=list(outputs),
             dynamic_shapes=batch_of(),
-            custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
         )
     assert program is not None
     return program.model_proto
-
-
-def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
-    """ONNX's TopK of all values, which gives the lower place first where values are equal; torch's exporter knows only
-    the sort that may take either."""
-    from onnxscript import opset18 as op
-
-    size = op.Gather(op.Shape(x), op.Constant(value_ints=[dim]))
-    return op.TopK(x, size, axis=dim, largest=int(descending), sorted=1)
 
 
 def described(model: Any, archive: Archive) -> bytes:

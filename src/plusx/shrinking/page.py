@@ -45,8 +45,8 @@ def shrink_page(
     columns = ("point", "made", main, "ms, one", "a second", "times torch", "engine", "MB", "front")
     numeric = (main, "ms, one", "a second", "times torch", "MB")
     caption = (
-        "Chosen by the val split; ★ is model.plusx. Times torch: over the given model in PyTorch, each measured when "
-        "it was made."
+        "Chosen by the val split; ★ is model.plusx. Times torch: over the given model in PyTorch. All points were "
+        "measured in turn, at the end."
     )
     blocks = [
         Figure(pareto_svg(points, chosen, least_score, task), f"{main} on the val split by examples a second."),

@@ -15,7 +15,9 @@ from plusx.engines.golden import check_golden
 from plusx.engines.installed import installed
 from plusx.errors import PlusxError
 
-BATCH = 128
+MOST_AT_ONCE, LEAST_AT_ONCE = 128, 8
+VALUES = 128 * 64 * 64
+"""Of a batch's inputs, about: larger ones fill the processor's caches, and are answered no faster."""
 ROUNDS, LEAST_ROUNDS = 30, 5
 
 
@@ -47,17 +49,15 @@ def engines_of(archive: Archive) -> dict[str, Engine]:
     return engines
 
 
-def speeds(
-    engines: Mapping[str, Engine], example: np.ndarray, batch: int = BATCH, seconds: float = 1.0
-) -> dict[str, Speed]:
+def speeds(engines: Mapping[str, Engine], example: np.ndarray, seconds: float = 1.0) -> dict[str, Speed]:
     """Each engine's speed.
 
     Args:
         engines: by any names.
         example: one input `(1, ...)`.
-        batch: how many examples are answered at once, for `per_second`.
         seconds: about how long each engine is measured, of each of the two.
     """
+    batch = min(MOST_AT_ONCE, max(LEAST_AT_ONCE, VALUES // example.size))
     one = _medians(engines, example, seconds)
     many = _medians(engines, np.repeat(example, batch, axis=0), seconds)
     return {name: Speed(1000 * one[name], batch / many[name], batch) for name in engines}
