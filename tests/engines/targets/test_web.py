@@ -145,7 +145,7 @@ def test_it_prepares_pictures_as_the_spec_does(page: tuple[Any, list[str]], way:
             [list(content), spec.model_dump(mode="json")],
         )
         far = np.abs(np.reshape(seen, (spec.height, spec.width, spec.channels)).astype(int) - spec.prepare(content))
-        # Pillow 13 resizes some tall pictures along their height first; between the axes it rounds to bytes.
+        # Pillow 13 resizes some pictures, here the tall one, along their height first, and rounds between the axes.
         assert far.max() <= (0 if width > height else 8)
         assert far.mean() <= 0.5
 

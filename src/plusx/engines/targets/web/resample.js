@@ -1,5 +1,5 @@
-// Pillow's resampling of 8-bit pixels, step by step, so that the same pixels give the same numbers as in training:
-// one axis after the other, weights in 22 bits behind the point, each pass rounded to bytes.
+// Pillow's resampling of 8-bit pixels, step by step: along the width, then along the height, weights in 22 bits behind
+// the point, each pass rounded to bytes. Pillow 13 begins with the height in some pictures; their rounding differs.
 
 const BITS = 2 ** 22;
 
