@@ -18,6 +18,7 @@ TENSORS_BEGIN_AT = (
     "plusx.data.loader",
     "plusx.data.mix",
     "plusx.engines.convert",
+    "plusx.engines.targets.litert",
     "plusx.engines.targets.torch",
     "plusx.engines.torch",
 )
