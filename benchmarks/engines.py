@@ -5,7 +5,7 @@
 Contestants take turns within a round, so that what the machine does meanwhile meets all of them alike. The network has
 fresh weights, and batch statistics of random pictures: how fast it is, its form decides. `bare` is a loop over the
 engine's own Python call with the graph that plusx exported; `benchmark_app` is OpenVINO's own tool. int8 is made by
-`plusx.shrink`'s quantisation (NNCF, after training).
+what `plusx shrink` quantises with (NNCF, after training).
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
-from plusx.shrink.quantize import quantize
 
 from plusx.archive import Archive, write_archive
 from plusx.data.image import ImageSpec
@@ -34,6 +33,7 @@ from plusx.engines.graph import graph_of
 from plusx.engines.openvino import SETTINGS
 from plusx.model.resnet import ResNet
 from plusx.model.zoo import ZOO
+from plusx.shrinking.quantize import quantized
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
@@ -56,7 +56,7 @@ def main() -> None:
         parser.error("--write: only of five rounds or more")
 
     float32 = resnet50()
-    int8 = quantize(float32, pictures(CALIBRATING, seed=1))
+    int8 = quantized(float32, pictures(CALIBRATING, seed=1))
     with tempfile.TemporaryDirectory() as folder:
         rates = measured(float32, int8, pictures(options.batch, seed=2), options.rounds, Path(folder))
         shots = answered(float32, int8, Path(folder))

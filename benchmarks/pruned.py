@@ -39,7 +39,7 @@ def pruned(net: nn.Sequential, features: tuple[int, ...], share: float, batches:
         iterative_steps=STEPS * 5,
         pruning_ratio=1.0,
         max_pruning_ratio=0.9,
-        ignored_layers=linear,
+        ignored_layers=[*linear],
         round_to=8,
     )
     for _ in range(STEPS * 5):

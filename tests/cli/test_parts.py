@@ -19,7 +19,7 @@ import plusx
 from plusx.api.train import Trained
 from plusx.cli.main import main
 
-PICTURES = 1920
+PICTURES = 960
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +72,12 @@ def stop(process: subprocess.Popen[str], folder: Path, signal_: signal.Signals, 
 def test_killed_at_any_moment_and_resumed_each_input_is_there_once(
     what: str, trained: Trained, many: Path, tmp_path: Path
 ) -> None:
-    asked = [what, trained.model, many, "--part-rows", "32", "--max-errors", "20"]
+    asked = [what, trained.model, many, "--part-rows", "32", "--max-errors", "20", "--engine", "torch"]
     assert run(*asked, "--out", f"{tmp_path}/whole/") == 0
     chance = random.Random(0)
     folder = tmp_path / "killed"
     kills = 0
-    for _ in range(4):
+    for _ in range(3):
         again = command(*asked, "--out", f"{folder}/", "--resume")
         with subprocess.Popen(again, text=True, stderr=subprocess.PIPE, env=environment()) as process:
             stop(process, folder, signal.SIGKILL, chance)
@@ -88,14 +88,13 @@ def test_killed_at_any_moment_and_resumed_each_input_is_there_once(
     rows = table(folder)
     assert [row["path"] for row in rows] == [f"{many}/{number}.png" for number in range(PICTURES)]
     assert rows == table(tmp_path / "whole")
-    assert sum(row["error"] is not None for row in rows) == 20
+    assert sum(row["error"] is not None for row in rows) == 10
     assert not list(folder.glob(".*"))
 
 
 def test_ctrl_c_leaves_a_folder_that_goes_on(trained: Trained, many: Path, tmp_path: Path) -> None:
-    asked = command(
-        "predict", trained.model, many, "--out", f"{tmp_path}/a/", "--part-rows", "32", "--max-errors", "20"
-    )
+    more = ["--part-rows", "32", "--max-errors", "20", "--engine", "torch"]
+    asked = command("predict", trained.model, many, "--out", f"{tmp_path}/a/", *more)
     with subprocess.Popen(asked, text=True, stderr=subprocess.PIPE, env=environment()) as process:
         stop(process, tmp_path / "a", signal.SIGINT, random.Random(1))
         _, words = process.communicate(timeout=60)
@@ -123,7 +122,7 @@ def test_json_counts_and_rows_are_those_of_a_file(
     said = capsys.readouterr()
     assert json.loads(said.out) == {**told, "kept": 101}
     assert "1 of 101 inputs could not be read" in said.err
-    about = json.loads((tmp_path / "answers" / "about.json").read_text())
+    about = json.loads((tmp_path / "answers" / "_about.json").read_text())
     assert about.keys() >= {"plusx", "model", "sha256", "task", "options", "inputs", "format", "part_rows", "count"}
     assert about["inputs"] == [str(pictures), "none.png"]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from browser import check_in_browser, needs_chromium
@@ -19,6 +21,9 @@ from plusx.data.modalities import MODALITIES
 from plusx.data.samples import read_dataset
 from plusx.engines.torch import build_network
 from plusx.errors import WrongUse
+from plusx.predict.manifest import open_manifest
+from plusx.predict.worker import Order, Worker, packed
+from plusx.predict.write import write_rows
 from plusx.tasks import TASKS, task_from_json
 from plusx.training.watch import Silent, Step
 
@@ -110,6 +115,22 @@ def test_files_and_their_bytes_have_one_answer_and_bad_ones_an_error(
     assert [answer["error"] is None for answer in answers] == [True, False, False, False, True]
     assert all("\n" not in answer["error"] for answer in answers[1:4])
     assert {**answers[0], "path": None} == answers[4]
+
+
+def test_a_clusters_worker_writes_the_rows_of_one_machine(
+    name: str, data: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    model = trained.load()
+    good = str(one_file(name, data, tmp_path))
+    paths = [good, str(tmp_path / f"missing{KINDS[name].ending}"), good]
+    pq.write_table(pa.table({"path": paths}), tmp_path / "list.parquet")
+    listed = open_manifest(str(tmp_path / "list.parquet"))
+    task = model.archive.manifest.task
+    order = Order(packed(model.archive, "torch"), task, "torch", listed, str(tmp_path), "parquet", 5, "none", None)
+    assert Worker(order).answer(3, paths) == (3, 3, 1, None)
+    write_rows(model.predict(paths), tmp_path / "alone.parquet", task_from_json(task).parts)
+    assert pq.read_table(tmp_path / "part-00000003.parquet").equals(pq.read_table(tmp_path / "alone.parquet"))
 
 
 def test_its_whole_graph_can_be_exported(name: str, trained: Trained) -> None:

@@ -350,3 +350,25 @@ def test_wrong_specs_are_named_in_one_line(values: dict[str, Any], words: str):
 
 def test_extensions_are_lower_case_endings():
     assert {Path("A.JPEG".lower()).suffix, ".png", ".tiff"} < set(EXTENSIONS)
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [((500, 375), (500, 375)), ((1300, 1300), (650, 650)), ((4000, 3000), (1000, 750)), ((6000, 4700), (750, 588))],
+)
+def test_a_large_jpeg_is_decoded_no_larger_than_is_needed(
+    size: tuple[int, int], decoded: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ImageNet's networks take it, a 12-megapixel photo is decoded at a quarter: 256 are needed, 750 are there."""
+    sizes: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def spy(picture: Image.Image, *how: Any, **more: Any) -> Image.Image:
+        sizes.append(picture.size)
+        return resize(picture, *how, **more)
+
+    monkeypatch.setattr(Image.Image, "resize", spy)
+    buffer = BytesIO()
+    Image.new("RGB", size, (200, 100, 50)).save(buffer, "jpeg")
+    prepare(buffer.getvalue(), ImageSpec(height=224, width=224, channels=3, crop_fraction=0.875))
+    assert sizes == [decoded]

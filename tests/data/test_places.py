@@ -136,3 +136,36 @@ def test_addresses_that_need_more_say_what(monkeypatch: pytest.MonkeyPatch) -> N
         read_dataset("s3://bucket/shards")
     with pytest.raises(WrongUse, match="no address that fsspec can read"):
         read_dataset("nonsense://bucket/shards")
+
+
+@pytest.mark.parametrize("where", ["folder", "memory"])
+def test_what_was_written_is_listed_and_read(where: str, tmp_path: Path) -> None:
+    place = places.place_at(tmp_path / "new" / "folder" if where == "folder" else "memory://new/folder")
+    assert place.names() == []
+    place.write("b.bin", b"first")
+    place.write("a.bin", b"a")
+    place.write("b.bin", b"second")
+    assert (sorted(place.names()), place.read("b.bin")) == (["a.bin", "b.bin"], b"second")
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, server: tuple[str, type[Ranges]]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PlusxError, match=r"file/a\.bin: cannot be written"):
+        places.place_at(tmp_path / "file").write("a.bin", b"")
+    with pytest.raises(PlusxError, match=r"file: cannot be listed"):
+        places.place_at(tmp_path / "file").names()
+    with pytest.raises(PlusxError, match=r"a\.bin: cannot be written"):
+        places.place_at(server[0]).write("a.bin", b"")
+
+
+def test_what_stays_as_it_is_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def forbidden(_: Any, path: str, **options: Any) -> bytes:
+        asked.append(path)
+        raise PermissionError("Forbidden")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "cat_file", forbidden)
+    with pytest.raises(PlusxError, match=r"memory://a\.png: cannot be read \(Forbidden\)"):
+        places.read_address("memory://a.png")
+    assert len(asked) == 1

@@ -1,5 +1,6 @@
 """Every engine on every kind of network, against the network that was trained."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,17 @@ def test_batched_answers_equal_single_ones(engine: str) -> None:
     inputs = built.golden.inputs
     single = np.concatenate([running(inputs[index : index + 1]) for index in range(len(inputs))])
     np.testing.assert_allclose(running(inputs), single, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads_get_their_own_answers(engine: str) -> None:
+    built = archive(SPECS["grey"])
+    running = ENGINES[engine](built)
+    wanted = running(built.golden.inputs)
+    asked = [index % len(wanted) for index in range(64)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda index: running(built.golden.inputs[index : index + 1])[0], asked))
+    np.testing.assert_allclose(found, wanted[asked], atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

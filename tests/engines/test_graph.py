@@ -138,5 +138,5 @@ def test_a_missing_runtime_is_named(
 
 def test_an_int8_model_is_not_for_torch(archive: Archive) -> None:
     int8 = replace(archive, manifest=archive.manifest.model_copy(update={"precision": "int8"}))
-    with pytest.raises(PlusxError, match="an int8 model has no weights for torch; give --engine onnx or openvino"):
+    with pytest.raises(PlusxError, match="int8 model has no weights for torch; the engines onnx and openvino"):
         ENGINES["torch"](int8)

@@ -65,8 +65,13 @@ def test_parts_hold_every_input_in_order(format: str, tmp_path: Path) -> None:
     assert (written.count, written.kept, written.parts) == (150, 0, 5)
     assert written.errors == sum(name.startswith("7") for name in NAMES)
     names = [f"part-0000000{number}.{format}" for number in range(5)]
-    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["about.json", *names]
-    assert json.loads((tmp_path / "a" / "b" / "about.json").read_text())["count"] == 150
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["_about.json", *names]
+    assert json.loads((tmp_path / "a" / "b" / "_about.json").read_text())["count"] == 150
+
+
+def test_a_folder_of_parts_is_one_table_to_others(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert pq.read_table(tmp_path).column("path").to_pylist() == NAMES
 
 
 @settings(max_examples=25, deadline=None)
@@ -163,10 +168,10 @@ def test_a_folder_of_anything_else_stays_as_it_is(tmp_path: Path) -> None:
     for resume in (False, True):
         with pytest.raises(WrongUse, match=r"it holds other files, such as notes\.txt"):
             run(tmp_path, resume=resume)
-    (tmp_path / "about.json").write_text("[]")
-    with pytest.raises(WrongUse, match=r"its about\.json is not plusx's"):
+    (tmp_path / "_about.json").write_text("[]")
+    with pytest.raises(WrongUse, match=r"its _about\.json is not plusx's"):
         run(tmp_path, resume=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["about.json", "notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_about.json", "notes.txt"]
 
 
 def test_answers_are_never_written_over(tmp_path: Path) -> None:
@@ -193,7 +198,7 @@ def test_a_place_that_cannot_be_is_one_line(tmp_path: Path) -> None:
 
 def test_no_inputs_are_no_parts(tmp_path: Path) -> None:
     assert run(tmp_path, []).count == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["about.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["_about.json"]
 
 
 @pytest.mark.parametrize("rows", [0, -32, 33])

@@ -138,7 +138,8 @@ def test_a_parquet_list_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"rubbish", "not a Parquet file"), (None, "it has no column path, but file, label")]
+    ("content", "says"),
+    [(b"rubbish", "no Parquet file that can be read"), (None, "no column path; it has file")],
 )
 def test_a_list_without_paths_is_wrong_use(content: bytes | None, says: str, tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"

@@ -15,7 +15,7 @@ from plusx.data.cache import default_cache_dir, prepare_samples
 from plusx.data.modalities import spec_from_json
 from plusx.data.samples import DataSet, read_dataset
 from plusx.engines import ENGINES, Engine
-from plusx.engines.choose import find_engine
+from plusx.engines.choose import find_engine, first
 from plusx.engines.golden import check_description
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse
@@ -236,13 +236,14 @@ def _many(inputs: One | Iterable[One]) -> Iterator[Input]:
 
 
 def load(
-    path: str | Path, engine: str = "torch", *, measure: bool = True, say: Callable[[str], None] | None = None
+    path: str | Path, engine: str | None = None, *, measure: bool = True, say: Callable[[str], None] | None = None
 ) -> Model:
     """A model from a `.plusx` file or a run folder, its golden examples checked.
 
     Args:
         path: the file or folder.
-        engine: what runs its network: `torch`, `onnx`, `openvino`, or `auto` for the fastest of these here.
+        engine: what runs its network: `torch`, `onnx`, `openvino`, or `auto` for the fastest of these here. None:
+            torch, or what starts at once where the model carries its graph.
         measure: whether `auto` measures the engines where it has not yet, which takes seconds.
         say: is told what `auto` took, and why.
 
@@ -252,4 +253,5 @@ def load(
     """
     archive = read_archive(Path(path))
     check_description(archive)
-    return Model(archive, find_engine(engine, archive, measure=measure, say=say))
+    running = first(archive) if engine is None else find_engine(engine, archive, measure=measure, say=say)
+    return Model(archive, running)

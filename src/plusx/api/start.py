@@ -66,6 +66,9 @@ def _from_archive(origin: str) -> Start:
     except PlusxError as error:
         raise PlusxError(f"--from {error}") from None
     manifest = archive.manifest
+    if manifest.precision != "float32":
+        what = f"--from {origin}: an {manifest.precision} model has no weights to begin from"
+        raise WrongUse(f"{what}; take the one that it was made of")
     recipe = manifest.provenance.get("recipe")
     model = recipe.get("model", "") if isinstance(recipe, dict) else ""
     return Start(

@@ -26,7 +26,7 @@ def find_teacher(named: str | Path) -> Archive:
         PlusxError: it cannot be read, or does not answer as it did in training.
     """
     try:
-        return load(named, "auto", measure=False).archive
+        return load(named).archive
     except PlusxError as error:
         raise type(error)(f"--teacher {error}") from None
 

@@ -23,7 +23,7 @@ from plusx.tasks import task_from_json
 from plusx.tasks.decoder import find_decoder
 
 NAMED = 100
-"""How many of a command's inputs `about.json` names."""
+"""How many of a command's inputs `_about.json` names."""
 
 OnPart = Callable[[int], None]
 
@@ -52,7 +52,7 @@ def predict_into(
         part_rows: inputs a part, a multiple of 32; a killed run answers at most so many anew.
         resume: go on where an earlier run of the same model, options and inputs ended.
         top, tta, beam, lm: as for `Model.predict`.
-        named: what `about.json` says that the inputs are.
+        named: what `_about.json` says that the inputs are.
         on_part: gets how many inputs are answered, as each part is written.
 
     Raises:
@@ -62,8 +62,7 @@ def predict_into(
     check_format(format)
     engine = with_views(model.engine, model.archive, tta)
     decoder = find_decoder(beam, lm)
-    options = {"top": top, "tta": tta, "beam": beam, "lm": None if lm is None else _sha256(Path(lm))}
-    about = _about(model, "predict", options, named, format, part_rows)
+    about = about_answers(model, predict_options(top, tta, beam, lm), named, format, part_rows)
     answering = Answering[dict[str, Any]](
         rows=lambda rest: predict_stream(model.archive, engine, rest, top, decoder),
         error=itemgetter("error"),
@@ -83,7 +82,7 @@ def embed_into(
     on_part: OnPart = lambda count: None,
 ) -> Written:
     """Vectors as `Model.embed`, in Parquet parts of `path`, `embedding` and `error`; the rest as `predict_into`."""
-    about = _about(model, "embed", {}, named, "parquet", part_rows)
+    about = about_answers(model, {"command": "embed"}, named, "parquet", part_rows)
     answering = Answering(rows=model.embedded, error=attrgetter("error"), write=write_vector_part)
     return answer_into(Path(out), about, inputs, answering, resume=resume, on_part=on_part)
 
@@ -99,9 +98,30 @@ def check_format(format: str) -> None:
         raise WrongUse(f"--format {format}: it must be one of {', '.join(formats)}{nearest(format, formats)}")
 
 
-def _about(
-    model: Model, command: str, options: dict[str, Any], named: Sequence[str], format: str, part_rows: int
+def predict_options(top: int, tta: str, beam: int | None, lm: str | Path | None) -> dict[str, Any]:
+    """What changes predictions, as `_about.json` says it.
+
+    Raises:
+        PlusxError: the language model cannot be read.
+    """
+    return {
+        "command": "predict",
+        "top": top,
+        "tta": tta,
+        "beam": beam,
+        "lm": None if lm is None else _sha256(Path(lm)),
+    }
+
+
+def about_answers(
+    model: Model, options: dict[str, Any], named: Iterable[str], format: str, part_rows: int
 ) -> dict[str, Any]:
+    """What `_about.json` says of answers before there are any.
+
+    Raises:
+        WrongUse: no such number of rows a part.
+        PlusxError: the model's file cannot be read.
+    """
     check_part_rows(part_rows)
     path = model.archive.path
     return {
@@ -109,7 +129,7 @@ def _about(
         "model": None if path is None else str(path),
         "sha256": None if path is None else _sha256(path),
         "task": model.archive.manifest.task,
-        "options": {"command": command, "engine": model.engine.name, **options},
+        "options": {**options, "engine": model.engine.name},
         "inputs": list(islice(named, NAMED)),
         "format": format,
         "part_rows": part_rows,

@@ -48,8 +48,12 @@ def evaluate(
     data_dir: Annotated[Path | None, typer.Option(help="Where a known set's files are.")] = None,
     cache: Annotated[bool, typer.Option(help="Keep decoded examples on disk, or decode at each use.")] = True,
     engine: Annotated[
-        str, typer.Option(help="What runs the network: torch, onnx, openvino, or auto for the fastest.")
-    ] = "torch",
+        str | None,
+        typer.Option(
+            help="What runs the network: torch, onnx, openvino, or auto for the fastest.",
+            show_default="torch, or what the model carries a graph for",
+        ),
+    ] = None,
     tta: Tta = "none",
     threshold: Threshold = None,
     beam: Beam = None,

@@ -17,6 +17,7 @@ from plusx.cli.listen import listen
 from plusx.cli.models import models
 from plusx.cli.pack import pack
 from plusx.cli.predict import predict
+from plusx.cli.ray import with_address
 from plusx.cli.report import report
 from plusx.cli.shrink import shrink
 from plusx.cli.study import study
@@ -47,7 +48,7 @@ def _plusx() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command: exit 0 when it is done, 1 when the work failed, 2 for wrong use."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = with_address(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
         app([argument for argument in given if argument != "--debug"], standalone_mode=True)

@@ -46,7 +46,7 @@ def engine_of(folder: Path | None, engine: str) -> str:
 
 
 @contextmanager
-def resumable(folder: Path) -> Iterator[None]:
+def resumable(folder: Path | str) -> Iterator[None]:
     """Says of what Ctrl-C stops that it can go on.
 
     Raises:
@@ -58,7 +58,7 @@ def resumable(folder: Path) -> Iterator[None]:
         raise PlusxError(f"stopped; {folder} keeps its whole parts, the same command with --resume goes on") from None
 
 
-def saying(folder: Path) -> Callable[[int], None]:
+def saying(folder: Path | str) -> Callable[[int], None]:
     """Tells a person now and then how many inputs are answered."""
     began = said = time.monotonic()
 
@@ -72,13 +72,13 @@ def saying(folder: Path) -> Callable[[int], None]:
     return say_now
 
 
-def say_written(written: Written, folder: Path, what: str) -> None:
+def say_written(written: Written, folder: Path | str, what: str) -> None:
     """How many of what there are, on stderr."""
     kept = f", {written.kept:,} of them from before" if written.kept else ""
     say(f"{written.count:,} {what} in {folder}{kept}, {written.errors:,} of them errors")
 
 
-def shown_written(written: Written, folder: Path) -> dict[str, Any]:
+def shown_written(written: Written, folder: Path | str) -> dict[str, Any]:
     """The same for programs."""
     return {
         "out": str(folder),

@@ -35,6 +35,7 @@ from plusx.cli.parts import (
     saying,
     shown_written,
 )
+from plusx.cli.ray import Ray, answer_on_ray, check_ray, engine_at
 from plusx.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def predict(
     ] = None,
     part_rows: PartRows = 4096,
     resume: Resume = False,
+    ray: Ray = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest labels to list.")] = 5,
     max_errors: Annotated[int, typer.Option(min=0, help="More bad inputs than this make the exit code 1.")] = 0,
     engine: Engine = "auto",
@@ -82,20 +84,30 @@ def predict(
     """Answer for examples what the model was trained for: what is in them, said in them, or their numbers."""
     from plusx.api.model import load
     from plusx.archive import read_manifest
+    from plusx.engines.views import check_views
     from plusx.predict.inputs import expand, many_of
     from plusx.predict.write import check_ending
 
-    if not (inputs or text):
+    if not (inputs or text or ray):
         raise WrongUse("predict: no inputs; give files, folders, globs, or - for a list of paths")
-    folder = folder_given(out, resume, format)
-    if out is not None and folder is None:
+    if ray is not None:
+        flags = {"--text": text, "--masks": masks, "--overlays": overlays}
+        check_ray(ray, inputs or [], out, [flag for flag, value in flags.items() if value])
+    folder = folder_given(out, resume, format) if ray is None else None
+    if out is not None and ray is None and folder is None:
         check_ending(Path(out))
     if folder is not None and (masks or overlays):
         raise WrongUse(f"--out {folder}: masks and overlays do not go with a folder of answers; give --out one file")
-    modality = str(read_manifest(model).preprocessing["modality"])
+    manifest = read_manifest(model)
+    check_views(manifest, tta)
+    modality = str(manifest.preprocessing["modality"])
     inputs = inputs or []
-    many, examples = many_of(inputs, chain(texts_given(text, modality), expand(inputs, sys.stdin, modality)))
-    loaded = load(model, engine_of(folder, engine), measure=many, say=say)
+    if ray is None or out is None:
+        many, examples = many_of(inputs, chain(texts_given(text, modality), expand(inputs, sys.stdin, modality)))
+        engine = engine_of(folder, engine)
+    else:
+        many, examples, engine = True, iter(()), engine_at(out, engine)
+    loaded = load(model, engine, measure=many, say=say)
     if threshold is not None:
         loaded = loaded.at(threshold)
     say_card(loaded.archive.manifest.card)
@@ -103,10 +115,13 @@ def predict(
         say(f"each answer is the mean over views: {tta}")
     choices = {"top": top, "tta": tta, "beam": beam, "lm": lm}
     aside = {**({} if tta == "none" else {"tta": tta}), **shown_card(loaded.archive.manifest.card)}
-    if folder is not None:
+    how: dict[str, Any] = {"format": format or "parquet", "part_rows": part_rows, "resume": resume}
+    if ray is not None and out is not None:
+        errors, count = answer_on_ray(loaded, inputs[0], out, ray, {**choices, **how}, aside if json else None)
+    elif folder is not None:
         named = [*(text or []), *inputs]
-        how = {"format": format or "parquet", "part_rows": part_rows, "resume": resume, "named": named}
-        errors, count = _into_folder(loaded, examples, folder, {**choices, **how}, aside if json else None)
+        how = {**choices, **how, "named": named}
+        errors, count = _into_folder(loaded, examples, folder, how, aside if json else None)
     else:
         file = None if out is None else Path(out)
         rows = _rows(loaded, examples, choices, masks, overlays)

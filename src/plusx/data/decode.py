@@ -94,9 +94,14 @@ def flat(picture: Image.Image, background: int) -> Image.Image:
     if picture.mode not in _MODES:
         raise BadSample(f"pixels of kind {picture.mode} are not supported; save it with 8 bits a colour")
     if not picture.has_transparency_data:
-        return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        return converted(picture, "L" if picture.mode in ("1", "L") else "RGB")
     canvas = Image.new("RGBA", picture.size, (background, background, background, 255))
     return Image.alpha_composite(canvas, picture.convert("RGBA")).convert("RGB")
+
+
+def converted(picture: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode; itself where it has that already, of which Pillow would make a copy."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

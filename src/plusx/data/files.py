@@ -72,7 +72,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     lock = _lock(temporary)
     try:
         yield temporary
-        _sync_tree(temporary)
+        sync_tree(temporary)
         _rename_folder(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -168,7 +168,7 @@ def _rename_folder(source: Path, target: Path) -> None:
         raise
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
     for here, _, names in os.walk(folder, topdown=False):
         for name in names:
             with open(os.path.join(here, name), "rb+") as file:

@@ -16,6 +16,8 @@ from plusx.errors import WrongUse
 ENDINGS = (".csv", ".parquet", ".pq", ".jsonl")
 MAX_FIELD = 1 << 30
 """Characters of one CSV field; Python's own limit is 131,072."""
+BUFFER_BYTES, ROWS_AT_ONCE = 1 << 20, 4096
+"""Of a Parquet file in memory. By pyarrow's default a row group, which may be the whole file, is read at once."""
 
 
 class TextRow(NamedTuple):
@@ -147,8 +149,8 @@ def _parquet(path: Path, wanted: Callable[[str], bool]) -> Table:
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[TextRow]:
-    with pq.ParquetFile(path) as file:
-        batches: Iterable[pa.RecordBatch] = file.iter_batches(columns=list(columns))
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
+        batches: Iterable[pa.RecordBatch] = file.iter_batches(ROWS_AT_ONCE, columns=list(columns))
         row = 0
         for batch in batches:
             for values in batch.to_pylist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from plusx.archive import Archive, Golden
 from plusx.data.modalities import spec_from_json
@@ -17,9 +18,13 @@ TOLERANCES = {"float32": 1e-4, "int8": 0.05}
 
 
 def golden_difference(engine: Engine, golden: Golden) -> float:
-    """The largest difference between the engine's outputs and the stored ones, as a share of the stored ones' scale;
-    no number (NaN) where their shapes differ."""
-    outputs = engine(golden.inputs)
+    """`difference` of the engine's outputs."""
+    return difference(engine(golden.inputs), golden)
+
+
+def difference(outputs: Float[np.ndarray, "batch ..."], golden: Golden) -> float:
+    """The largest difference between the outputs and the stored ones, as a share of the stored ones' scale; no number
+    (NaN) where their shapes differ."""
     if outputs.shape != golden.outputs.shape:
         return float("nan")
     scale = max(float(np.abs(golden.outputs).max()), 1e-6)

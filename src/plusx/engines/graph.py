@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -25,23 +26,28 @@ MEMBER = "onnx/model.onnx"
 STANDARD = ("", "ai.onnx")
 
 
-def graph_of(archive: Archive) -> bytes:
+def graph_of(archive: Archive, *, maps: bool = False) -> bytes:
     """The archive's network as a checked ONNX model.
+
+    Args:
+        archive: the model.
+        maps: whether it is to give class-activation maps, too, which no archive's own graph does.
 
     Raises:
         PlusxError: ONNX is not installed, or the archive's graph is not one that plusx would write.
+        WrongUse: maps are asked of a network that has none.
     """
-    carried = archive.engines.get(MEMBER)
+    carried = None if maps else archive.engines.get(MEMBER)
     if carried is not None:
         return checked(carried, f"{archive.path or 'the model'}: its engines/{MEMBER}")
-    kept = kept_at(archive)
+    kept = kept_at(archive, maps=maps)
     # A cache that cannot be read or written only costs time.
     with suppress(OSError, PlusxError):
         return checked(kept.read_bytes(), str(kept))
 
     from plusx.engines.convert import onnx_graph
 
-    graph = onnx_graph(archive)
+    graph = onnx_graph(archive, maps=maps)
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(kept, "wb") as file:
@@ -49,9 +55,9 @@ def graph_of(archive: Archive) -> bytes:
     return graph
 
 
-def kept_at(archive: Archive) -> Path:
+def kept_at(archive: Archive, *, maps: bool = False) -> Path:
     """Where the graph of an archive that carries none is kept: a name of all that decides what it computes."""
-    return default_cache_dir() / "graphs" / f"{key_of(archive)}.onnx"
+    return default_cache_dir() / "graphs" / f"{key_of(archive)}{'-maps' if maps else ''}.onnx"
 
 
 def key_of(archive: Archive) -> str:
@@ -68,8 +74,8 @@ def key_of(archive: Archive) -> str:
     return digest.hexdigest()
 
 
-def metadata(archive: Archive) -> dict[str, str]:
-    """What an exported file says of itself, each value as JSON."""
+def metadata(archive: Archive, outputs: Sequence[str] = ()) -> dict[str, str]:
+    """What an exported file says of itself, each value as JSON; with the names of its outputs where it has none."""
     manifest = archive.manifest
     values = {
         "task": manifest.task,
@@ -78,6 +84,7 @@ def metadata(archive: Archive) -> dict[str, str]:
         "precision": manifest.precision,
         "created_with": manifest.created_with,
         "card": None if manifest.card is None else manifest.card.model_dump(),
+        **({"outputs": list(outputs)} if outputs else {}),
     }
     return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in values.items()}
 

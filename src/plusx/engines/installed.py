@@ -11,12 +11,13 @@ from plusx.engines import NEEDS
 from plusx.errors import PlusxError
 
 
-def needed(package: str, what: str) -> Any:
+def needed(package: str, what: str, extra: str = "deploy") -> Any:
     """The package, imported.
 
     Args:
         package: its name.
         what: what cannot be done without it, as the beginning of the error's line.
+        extra: of plusx, that brings it.
 
     Raises:
         PlusxError: it is not installed.
@@ -33,7 +34,7 @@ def needed(package: str, what: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not package.startswith(error.name):
             raise
-        raise PlusxError(f"{what}: {error.name} is not installed: pip install 'plusx[deploy]'") from None
+        raise PlusxError(f"{what}: {error.name} is not installed: pip install 'plusx[{extra}]'") from None
 
 
 def installed() -> list[str]:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Shaped
 from plusx.archive import Archive
 from plusx.engines.graph import graph_of
 from plusx.engines.installed import needed
+from plusx.engines.threads import threads
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 ERRORS_ONLY = 3
@@ -26,6 +27,7 @@ class OnnxEngine:
         runtime = needed("onnxruntime", "--engine onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
+        options.intra_op_num_threads = threads()
         there = [name for name in PROVIDERS if name in runtime.get_available_providers()]
         self._session = runtime.InferenceSession(graph_of(archive), options, providers=there)
 

@@ -23,7 +23,7 @@ def build_network(archive: Archive) -> nn.Sequential:
     """
     if archive.manifest.precision != "float32":
         what = f"{archive.path or 'the model'}: an {archive.manifest.precision} model has no weights for torch"
-        raise PlusxError(f"{what}; give --engine onnx or openvino, or the model that it was made of")
+        raise PlusxError(f"{what}; the engines onnx and openvino answer by it, for all else take what it was made of")
     # First without storage: a spec that does not fit the weights must not take memory for them.
     with torch.device("meta"):
         _check_shapes(archive, _network(archive))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from plusx.archive import Archive
+from plusx.archive import Archive, Manifest
 from plusx.engines import Engine
 from plusx.errors import WrongUse, nearest
 from plusx.tasks import Task, task_from_json
@@ -74,15 +74,23 @@ def with_views(engine: Engine, archive: Archive, tta: str) -> Engine:
     Raises:
         WrongUse: there are no such views, the model's examples are no pictures, or its task has no mean over them.
     """
+    check_views(archive.manifest, tta)
+    return engine if tta == "none" else Viewed(engine, task_from_json(archive.manifest.task), VIEWS[tta])
+
+
+def check_views(manifest: Manifest, tta: str) -> None:
+    """Nothing, where `with_views` has such views for the model.
+
+    Raises:
+        WrongUse: as `with_views`.
+    """
     if tta not in VIEWS:
         raise WrongUse(f"--tta {tta}: no such views{nearest(tta, list(VIEWS))}; there are {', '.join(VIEWS)}")
     if tta == "none":
-        return engine
-    modality = archive.manifest.preprocessing["modality"]
-    task = task_from_json(archive.manifest.task)
+        return
+    modality, task = manifest.preprocessing["modality"], task_from_json(manifest.task)
     if modality == "image" and tta not in task.VIEWS:
         mend = f"give {' or '.join(task.VIEWS)}" if task.VIEWS else "leave it out"
         raise WrongUse(f"--tta {tta}: answers of the task {task.name} cannot be brought back from such views; {mend}")
     if modality != "image":
         raise WrongUse(f"--tta {tta}: it moves pictures, this model's examples are {modality}s; leave it out")
-    return Viewed(engine, task, VIEWS[tta])

@@ -89,9 +89,16 @@ class KMax(nn.Module):
         x = x.flatten(2)
         if x.shape[2] < self.k:
             x = F.pad(x, (0, self.k - x.shape[2]))
-        # Stable, since ReLU leaves many equal zeros, and which of them are taken must not depend on the batch.
-        largest = x.sort(dim=2, descending=True, stable=True).indices[:, :, : self.k]
-        return x.gather(2, largest.sort(dim=2).values)
+        # ReLU leaves many equal zeros, and which of them are taken must depend neither on the batch nor on the runtime:
+        # so by comparing, not by a sort that may take any of them.
+        least = x.topk(self.k, dim=2).values[:, :, -1:]
+        above, equal = x > least, x == least
+        # Counted in float32: of the bytes that hold truths OpenVINO 2026.4 sums some wrongly.
+        room = self.k - above.float().sum(2, keepdim=True)
+        taken = above | (equal & (equal.float().cumsum(2) <= room))
+        last = x.shape[2] - 1
+        places = torch.arange(last + 1, device=x.device).where(taken, last)
+        return x.gather(2, places.topk(self.k, dim=2, largest=False, sorted=True).values)
 
     def extra_repr(self) -> str:
         return f"k={self.k}"

@@ -12,13 +12,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from plusx.data.cache import available_cores
 from plusx.data.content import file_bytes
 from plusx.data.image import BadSample
 from plusx.engines import Engine
 
 Input = str | bytes | np.ndarray
 BATCH_SIZE = 32
-DECODERS = 4
+LEAST_DECODERS = 4
+"""More than there are cores: some of them wait for files."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,9 +63,15 @@ def prepared_batches(
     spec: Preparing[Example], inputs: Iterable[Input], size: int = BATCH_SIZE
 ) -> Iterator[list[tuple[Input, Example | str]]]:
     """Batches of inputs with what they became, or why not; the next two are decoded while one is answered."""
-    examples = mapped(partial(prepare_or_why, spec), inputs, 2 * size, DECODERS)
+    threads = decoders()
+    examples = mapped(partial(prepare_or_why, spec), inputs, 2 * max(size, threads), threads)
     while batch := list(islice(examples, size)):
         yield batch
+
+
+def decoders() -> int:
+    """Threads that read and decode."""
+    return max(LEAST_DECODERS, available_cores())
 
 
 def prepare_or_why(spec: Preparing[Example], source: Input) -> Example | str:

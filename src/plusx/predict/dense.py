@@ -16,7 +16,7 @@ from plusx.data.masks import IGNORED
 from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
 from plusx.errors import WrongUse
-from plusx.predict.ahead import DECODERS, Input, mapped, prepare_or_why, shown
+from plusx.predict.ahead import Input, decoders, mapped, prepare_or_why, shown
 from plusx.predict.tiles import tiled
 from plusx.tasks import task_from_json
 from plusx.tasks.segment import Segment
@@ -58,7 +58,8 @@ def segment_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
     spec, task = spec_from_json(archive.manifest.preprocessing), task_from_json(archive.manifest.task)
     if not isinstance(task, Segment) or not isinstance(spec, ImageSpec):
         raise WrongUse(f"the model's task is {task.name}: it gives no masks")
-    for source, pixels in mapped(partial(prepare_or_why, OwnSize(spec)), inputs, DECODERS, DECODERS):
+    threads = decoders()
+    for source, pixels in mapped(partial(prepare_or_why, OwnSize(spec)), inputs, threads, threads):
         path = shown(source)
         if isinstance(pixels, str):
             yield Segmented({"path": path, **dict.fromkeys(task.ANSWER), "error": pixels}, None, None)

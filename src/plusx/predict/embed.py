@@ -12,6 +12,8 @@ from jaxtyping import Float32
 from plusx.archive import Archive
 from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
+from plusx.engines.features import without_last_layer
+from plusx.engines.graph import MEMBER
 from plusx.errors import PlusxError
 from plusx.predict.ahead import Input, answered_batches, shown
 
@@ -31,7 +33,7 @@ def without_answer(archive: Archive) -> Archive:
     """The archive whose network gives vectors: as it is where it was trained to, else without the last layer.
 
     Raises:
-        PlusxError: the network has no vector for a whole example, or has no weights, but a graph of its answers alone.
+        PlusxError: the network has no vector for a whole example, or a graph in its place has none.
 
     >>> from plusx.archive import Golden, Manifest
     >>> manifest = Manifest.model_construct(network={"head": "linear", "num_classes": 2}, precision="float32")
@@ -45,12 +47,19 @@ def without_answer(archive: Archive) -> Archive:
     if head not in HEAD_WEIGHTS:
         raise PlusxError(f"{archive.path}: a network that ends with {head} has no vector for a whole example")
     if archive.manifest.precision != "float32":
-        what = f"{archive.path}: an {archive.manifest.precision} model gives its answers alone"
-        raise PlusxError(f"{what}; take the one that it was made of")
+        return _graph_without_answer(archive, head)
     manifest = archive.manifest.model_copy(update={"network": {**archive.manifest.network, "head": "pool"}})
     weights = {name: array for name, array in archive.weights.items() if not name.startswith(HEAD_WEIGHTS[head])}
     # A graph that the archive carries ends with the layer that is left out.
     return replace(archive, manifest=manifest, weights=weights, engines={})
+
+
+def _graph_without_answer(archive: Archive, head: str) -> Archive:
+    """The same of an archive that has a graph alone, such as one in int8."""
+    if head == "pool" or MEMBER not in archive.engines:
+        return archive
+    graph = without_last_layer(archive.engines[MEMBER], str(archive.path or "the model"))
+    return replace(archive, engines={**archive.engines, MEMBER: graph})
 
 
 def embed_stream(archive: Archive, engine: Engine, inputs: Iterable[Input]) -> Iterator[Embedded]:

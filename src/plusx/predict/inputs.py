@@ -6,16 +6,15 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from pathlib import Path
 from typing import TextIO, TypeVar
 
 from plusx.data.modalities import MODALITIES
-from plusx.data.rows import read_table
 from plusx.data.series import ENDING, FOLDER, series_in
 from plusx.data.sources import natural
 from plusx.errors import WrongUse
+from plusx.predict.manifest import LISTS, open_manifest
 
-LISTS = (".parquet", ".pq")
+AT_ONCE = 4096
 MANY = 200
 """So many inputs are worth the seconds that it takes to find the fastest engine for them."""
 
@@ -60,12 +59,12 @@ def expand(inputs: Iterable[str], stdin: TextIO, modality: str = "image") -> Ite
         elif not os.path.exists(text) and glob.has_magic(text):
             yield from _found(sorted(glob.iglob(text, recursive=True), key=natural), f"{text}: no file fits it")
         elif text.lower().endswith(LISTS) and os.path.isfile(text):
-            yield from listed(Path(text))
+            yield from listed(text)
         else:
             yield text
 
 
-def listed(path: Path) -> Iterator[str]:
+def listed(path: str) -> Iterator[str]:
     """The paths in the column `path` of a Parquet file, as they are read: a few thousand are in memory at a time.
 
     Those that are not absolute are taken from the list's own folder on.
@@ -73,14 +72,9 @@ def listed(path: Path) -> Iterator[str]:
     Raises:
         WrongUse: it is no Parquet file, or has no such column.
     """
-    table = read_table(path, "path".__eq__)
-    if "path" not in table.columns:
-        there = ", ".join(table.columns[:5])
-        raise WrongUse(f"{path}: it has no column path, but {there}; name the column of the files path")
-    base = os.path.dirname(path)
-    for row in table.rows:
-        # An empty one stays empty, and its answer an error: joined, it would be the folder.
-        yield os.path.join(base, row.values["path"]) if row.values["path"] else ""
+    manifest = open_manifest(path)
+    for _, paths in manifest.parts(0, -(-manifest.rows // AT_ONCE), AT_ONCE):
+        yield from (manifest.shown(each or "") for each in paths.to_pylist())
 
 
 def _found(paths: Iterable[str], nothing: str) -> Iterator[str]:

@@ -16,7 +16,8 @@ from plusx.data.rows import read_table
 from plusx.errors import PlusxError, WrongUse
 from plusx.predict.ahead import BATCH_SIZE, Input, shown
 
-ABOUT = "about.json"
+ABOUT = "_about.json"
+"""Programs that read a folder of Parquet files as one table pass over names that begin so."""
 PART_ROWS = 4096
 COMPARED = {
     "sha256": "the model",
@@ -128,15 +129,15 @@ class _Counted(Generic[Row]):
 
 @contextmanager
 def _ours(folder: Path, about: dict[str, Any], resume: bool) -> Iterator[dict[str, Any]]:
-    """The folder for this process alone, with what `about.json` says."""
+    """The folder for this process alone, with what `_about.json` says."""
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _check_ours(folder, resume)
+            check_ours(folder, os.listdir(folder), resume)
             held.enter_context(only_owner(folder))
             begun = (folder / ABOUT).exists()
             before = _read_about(folder) if begun else about
-            _check_same(folder, before, about)
+            check_same(folder, before, about)
             if not begun:
                 _write_about(folder, about)
         except BlockingIOError:
@@ -147,8 +148,13 @@ def _ours(folder: Path, about: dict[str, Any], resume: bool) -> Iterator[dict[st
         yield before
 
 
-def _check_ours(folder: Path, resume: bool) -> None:
-    there = sorted(name for name in os.listdir(folder) if not name.endswith(PARTIAL))
+def check_ours(folder: object, names: Iterable[str], resume: bool) -> None:
+    """Refuses a folder, or an address, that holds these files.
+
+    Raises:
+        WrongUse: they are no answers or, without `resume`, answers.
+    """
+    there = sorted(name for name in names if not name.endswith(PARTIAL))
     if there and ABOUT not in there:
         raise WrongUse(f"--out {folder}: it holds other files, such as {there[0]}; give a new or an empty folder")
     if there and not resume:
@@ -156,8 +162,17 @@ def _check_ours(folder: Path, resume: bool) -> None:
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
+    return parse_about(folder, (folder / ABOUT).read_bytes())
+
+
+def parse_about(folder: object, content: bytes) -> dict[str, Any]:
+    """What a folder's `_about.json` says.
+
+    Raises:
+        WrongUse: it is another program's.
+    """
     try:
-        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        found = json.loads(content)
     except ValueError:
         found = None
     if not isinstance(found, dict) or not {*COMPARED, "count"} <= set(found):
@@ -165,12 +180,22 @@ def _read_about(folder: Path) -> dict[str, Any]:
     return found
 
 
+def about_bytes(about: dict[str, Any]) -> bytes:
+    """The content of `_about.json`."""
+    return (json.dumps(about, ensure_ascii=True, indent=1) + "\n").encode()
+
+
 def _write_about(folder: Path, about: dict[str, Any]) -> None:
-    with atomic_write(folder / ABOUT) as file:
-        file.write(json.dumps(about, ensure_ascii=True, indent=1) + "\n")
+    with atomic_write(folder / ABOUT, "wb") as file:
+        file.write(about_bytes(about))
 
 
-def _check_same(folder: Path, before: dict[str, Any], about: dict[str, Any]) -> None:
+def check_same(folder: object, before: dict[str, Any], about: dict[str, Any]) -> None:
+    """Holds what answers were begun with against what they are to go on with.
+
+    Raises:
+        WrongUse: something of `COMPARED` is another.
+    """
     # As JSON would have it: a tuple is a list there.
     now = json.loads(json.dumps(about))
     for key, called in COMPARED.items():

@@ -21,11 +21,7 @@ SHOWN = 12
 HEATED = ("classify", "multilabel")
 """Tasks whose answers are about the whole of an example: what of it mattered is shown with it."""
 HEAT = " Beneath each, or over it, is what mattered for the answer (Grad-CAM), from dark, nothing, to yellow, most."
-SAID = {
-    "segment": " From left to right: the picture, the true mask over it, the answered one.",
-    **dict.fromkeys(HEATED, HEAT),
-}
-"""By task: what is to be seen beside the examples themselves."""
+SEEN = {"segment": " From left to right: the picture, the true mask over it, the answered one."}
 ENLARGED = 256
 
 
@@ -35,9 +31,7 @@ def gallery_sections(subject: Subject) -> list[Section]:
     worst = most_wrong(subject, SHOWN)
     if worst:
         words = "Those that cost most: the surest of the wrong answers, or those furthest from the truth."
-        sections.append(
-            Section("The worst mistakes", [Paragraph(words + SAID.get(subject.task.name, "")), *_cards(subject, worst)])
-        )
+        sections.append(Section("The worst mistakes", [Paragraph(words + _said(subject)), *_cards(subject, worst)]))
     unsure = least_sure(subject, SHOWN)
     if unsure:
         words = "Those whose likeliest class was least likely, right or wrong: what a person should look at first."
@@ -47,8 +41,20 @@ def gallery_sections(subject: Subject) -> list[Section]:
 
 def _cards(subject: Subject, told: Sequence[Told]) -> list[Block]:
     values = subject.prepared.gather(np.array([one.place for one in told]))
-    looks = heated(subject, told) if subject.task.name in HEATED else [None] * len(told)
+    looks = heated(subject, told) if _is_heated(subject) else [None] * len(told)
     return [Gallery([_card(subject, *one) for one in zip(told, values, looks, strict=True)])]
+
+
+def _said(subject: Subject) -> str:
+    """What is to be seen beside the examples themselves."""
+    if _is_heated(subject):
+        return HEAT
+    return SEEN.get(subject.task.name, "")
+
+
+def _is_heated(subject: Subject) -> bool:
+    # Without weights there are no gradients.
+    return subject.task.name in HEATED and subject.archive.manifest.precision == "float32"
 
 
 def heated(subject: Subject, told: Sequence[Told]) -> list[Card | None]:

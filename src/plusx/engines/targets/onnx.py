@@ -8,19 +8,18 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from plusx.archive import Archive
-from plusx.data.files import atomic_write
 from plusx.engines.graph import graph_of, read_graph
 from plusx.engines.installed import needed
+from plusx.engines.targets import Options
 
 ENDING = ".onnx"
 WHAT = "ONNX, opset 18: raw input in, readable answers and raw outputs out, labels in its metadata"
+OF_WEIGHTS, MAPS = False, True
 
 
-def write(archive: Archive, path: Path) -> list[Path]:
+def write(archive: Archive, path: Path, options: Options) -> list[Path]:
     """One file, which needs no other."""
-    graph = graph_of(archive)
-    with atomic_write(path, "wb") as file:
-        file.write(graph)
+    path.write_bytes(graph_of(archive, maps=options.maps))
     return [path]
 
 

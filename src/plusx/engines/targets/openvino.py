@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -15,15 +13,17 @@ from plusx.archive import Archive
 from plusx.engines.graph import graph_of, metadata
 from plusx.engines.installed import needed
 from plusx.engines.openvino import SETTINGS
+from plusx.engines.targets import Options
 
 ENDING = ".xml"
 WHAT = "OpenVINO: a graph (.xml) and its weights (.bin), labels under model_info"
+OF_WEIGHTS, MAPS = False, True
 
 
-def write(archive: Archive, path: Path) -> list[Path]:
+def write(archive: Archive, path: Path, options: Options) -> list[Path]:
     """The graph, and its weights beside it; nothing is rounded to half precision."""
     openvino = needed("openvino", "--to openvino")
-    model = openvino.Core().read_model(BytesIO(graph_of(archive)))
+    model = openvino.Core().read_model(BytesIO(graph_of(archive, maps=options.maps)))
     about = metadata(archive)
     # What OpenVINO's own model zoo and server look for.
     labels = " ".join(label.replace(" ", "_") for label in json.loads(about["labels"]))
@@ -31,11 +31,7 @@ def write(archive: Archive, path: Path) -> list[Path]:
     for key, value in about.items():
         model.set_rt_info(value, ["model_info", f"plusx_{key}"])
     weights = path.with_suffix(".bin")
-    with TemporaryDirectory(dir=path.parent) as folder:
-        openvino.serialize(model, Path(folder, path.name), Path(folder, weights.name))
-        # The graph last: where it is, its weights are.
-        for own in (weights, path):
-            os.replace(Path(folder, own.name), own)
+    openvino.serialize(model, path, weights)
     return [path, weights]
 
 

@@ -12,12 +12,14 @@ from plusx.archive import Archive, read_archive, write_archive
 from plusx.engines import ENGINES
 from plusx.engines.graph import MEMBER, graph_of
 from plusx.engines.installed import installed
+from plusx.engines.targets import Options
 
 ENDING = ".plusx"
 WHAT = "a plusx model that carries its ONNX graph: the engines onnx and openvino start from it without torch"
+OF_WEIGHTS, MAPS = False, False
 
 
-def write(archive: Archive, path: Path) -> list[Path]:
+def write(archive: Archive, path: Path, options: Options) -> list[Path]:
     """One model file, with the weights that it had, and the graph."""
     return [write_archive(replace(archive, engines={**archive.engines, MEMBER: graph_of(archive)}), path)]
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
+from torch.export import ExportedProgram
 
 from plusx.archive import Archive
-from plusx.data.files import atomic_write
-from plusx.engines.convert import answering
+from plusx.engines.convert import answering, batch_of
 from plusx.engines.graph import metadata
+from plusx.engines.targets import Options
 
 ENDING = ".pt2"
 WHAT = "torch.export: torch.export.load(...).module()(inputs) gives readable answers, then raw outputs"
+OF_WEIGHTS, MAPS = True, True
 
 
-def write(archive: Archive, path: Path) -> list[Path]:
-    """One file; what a program must know of it are its extra files `labels`, `preprocessing`, ... , in JSON."""
-    network, example = answering(archive)
-    batch = {0: torch.export.Dim("batch", min=1)}
-    program = torch.export.export(network, (example,), dynamic_shapes=(batch,))
-    content = BytesIO()
-    torch.export.save(program, content, extra_files=metadata(archive))
-    with atomic_write(path, "wb") as file:
-        file.write(content.getbuffer())
+def write(archive: Archive, path: Path, options: Options) -> list[Path]:
+    """One file; what a program must know of it are its extra files: `outputs`, the names of what it gives, and
+    `labels`, `preprocessing`, ... , each in JSON."""
+    network, example = answering(archive, maps=options.maps)
+    program = torch.export.export(network, (example,), dynamic_shapes=batch_of())
+    _forget_places(program)
+    torch.export.save(program, path, extra_files=metadata(archive, network.names))
     return [path]
 
 
@@ -35,3 +34,11 @@ def run(archive: Archive, path: Path, inputs: Shaped[np.ndarray, "batch ..."]) -
     """By torch on the processor."""
     with torch.no_grad():
         return torch.export.load(os.fspath(path)).module()(torch.from_numpy(inputs))[-1].numpy()
+
+
+def _forget_places(program: ExportedProgram) -> None:
+    """Takes out what the tracer notes of where the code lay."""
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)

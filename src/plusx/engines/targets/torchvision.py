@@ -15,28 +15,28 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from plusx.archive import Archive
-from plusx.data.files import atomic_write
 from plusx.engines.graph import metadata
+from plusx.engines.targets import Options
 from plusx.engines.torch import build_network
 from plusx.errors import PlusxError
 from plusx.model.pretrained import state_for
-from plusx.model.resnet import ResNet
+from plusx.model.resnet import ResNet, ResNetSpec
 from plusx.model.zoo import ZOO
 
 ENDING = ".safetensors"
 WHAT = "torchvision: a state dict in its names; pixels are to be normalised by its metadata's mean and std"
+OF_WEIGHTS, MAPS = True, False
 TRAINING_ONLY = ("zero_init", "stochastic_depth", "dropout", "num_classes")
 """Fields that decide nothing of a trained network, or that torchvision takes as they are."""
 
 
-def write(archive: Archive, path: Path) -> list[Path]:
+def write(archive: Archive, path: Path, options: Options) -> list[Path]:
     """One file; its metadata has `network`, the name that torchvision gives it, and what `metadata` says."""
     name = same_network(archive)
     net = build_network(archive).get_submodule("net")
     assert isinstance(net, ResNet)
     state = {key: tensor.contiguous() for key, tensor in state_for(net, "torchvision").items()}
-    with atomic_write(path, "wb") as file:
-        file.write(save(state, {"network": name, **metadata(archive)}))
+    path.write_bytes(save(state, {"network": name, **metadata(archive)}))
     return [path]
 
 
@@ -60,24 +60,17 @@ def same_network(archive: Archive) -> str:
     Raises:
         PlusxError: torchvision has no such network.
     """
-    from torchvision.models import list_models
-    from torchvision.models import resnet as theirs
+    import torchvision
 
     ours = _decisive(archive.manifest.network)
-    for name in list_models(module=theirs):
-        if name in ZOO and _decisive(_spec(name)) == ours:
+    for name in torchvision.models.list_models(module=torchvision.models):
+        if name in ZOO and _decisive({"num_layers": ZOO[name].num_layers, **ZOO[name].defaults}) == ours:
             return name
-    where, model = archive.path or "the model", archive.manifest.provenance.get("recipe")
-    name = model.get("model", "") if isinstance(model, dict) else ""
+    where, recipe = archive.path or "the model", archive.manifest.provenance.get("recipe")
+    name = recipe.get("model", "") if isinstance(recipe, dict) else ""
     raise PlusxError(f"{where}: torchvision has no network like {name or 'this one'}; export it --to onnx")
 
 
-def _spec(name: str) -> dict[str, Any]:
-    with torch.device("meta"):
-        return ZOO[name]().spec
-
-
 def _decisive(spec: Mapping[str, Any]) -> dict[str, Any]:
-    with torch.device("meta"):
-        whole = ResNet(**spec).spec
+    whole = ResNetSpec.model_validate(spec).model_dump(mode="json")
     return {key: value for key, value in whole.items() if key not in TRAINING_ONLY}
