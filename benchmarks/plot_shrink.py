@@ -40,7 +40,7 @@ def draw(axes: Any, done: dict[str, Any], name: str) -> None:
     for label, colour, int8 in (("float32", FLOAT, False), ("int8", INT8, True)):
         own = [place[point["name"]] for point in points if is_int8(point) is int8]
         axes.scatter(*zip(*own, strict=True), s=30, color=colour, label=label, zorder=3)
-    front = sorted(place[each] for each in done["front"])
+    front = [one for one in sorted(place.values()) if all(other[1] < one[1] for other in place.values() if other > one)]
     axes.plot(*zip(*front, strict=True), color="#888", linewidth=1, label="front")
     axes.scatter([1], [100 * points[0]["score"]], marker="s", s=36, color="black", label="given, PyTorch", zorder=3)
     axes.scatter(*place[done["chosen"]], s=150, facecolors="none", edgecolors=CHOSEN, linewidths=1.6, label="chosen")
