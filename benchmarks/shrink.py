@@ -65,8 +65,8 @@ def main() -> None:
     rounds = [speeds(forms, example) for _ in range(ROUNDS)]
     body = table(forms, rounds, test)
     note = (
-        f"Accuracy on the {len(test):,} test pictures, with its 95 % interval (Wilson). Times in turn, batches of "
-        f"{rounds[0][EAGER].batch}. torch-pruning was fine-tuned for {seconds:.0f} s. {setting()}."
+        f"Accuracy on the {len(test):,} test pictures, with its 95 % interval (Wilson). One core: medians of its time, "
+        f"in turn, batches of {rounds[0][EAGER].batch}. torch-pruning trained for {seconds:.0f} s. {setting()}."
     )
     body = f"{body}\n\n{note}"
     print(body)

@@ -131,7 +131,7 @@ def table(found: dict[str, Speed], forms: dict[str, nn.Module], net: ResNet) -> 
         macs = cost(forms.get(name, net), SHAPE).macs / 1e6
         lines.append(f"| {name} | {macs:.1f} | {' | '.join(cells)} |")
     batch = next(iter(found.values())).batch
-    note = f"One picture, and batches of {batch}; each form in turn, the median of {ROUNDS} medians. {setting()}."
+    note = f"One picture, and batches of {batch}; in turn, medians of {ROUNDS}, one core's processor time. {setting()}."
     return "\n".join([*lines, "", note])
 
 

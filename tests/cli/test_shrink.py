@@ -54,5 +54,5 @@ def test_an_int8_model_cannot_be_shrunk_and_json_is_alone_on_stdout(
     assert re.search(r"val: accuracy .* % \(given; 95 % interval", done.stderr)
     if answer["chosen"] == "01":
         again = plusx("shrink", tmp_path / "out" / "model.plusx", digit_folder, cwd=tmp_path)
-        assert again.returncode == 1
+        assert again.returncode == 2
         assert "int8" in again.stderr

@@ -22,6 +22,7 @@ STEPS = [
 @pytest.mark.parametrize("name", KINDS)
 def test_it_is_made_smaller_and_still_answers(name: str, tmp_path: Path) -> None:
     pytest.importorskip("nncf")
+    (tmp_path / "examples").mkdir()
     data = KINDS[name].write(tmp_path / "examples")
     trained = plusx.train(data, out=tmp_path / "run", report=False, **choices(KINDS[name]))
     given = read_archive(trained.model)

@@ -3,7 +3,7 @@
 import pytest
 
 from plusx.errors import WrongUse
-from plusx.shrinking.pareto import chosen, front
+from plusx.shrinking.pareto import by_speed, chosen, front
 from plusx.shrinking.points import Point
 from plusx.shrinking.search import FIRST_SHARE, next_steps, share_of
 from plusx.shrinking.speed import Speed
@@ -97,6 +97,11 @@ def test_the_front_keeps_what_nothing_beats():
     small = point(0.9, size=1)
     worse = point(0.89, per_second=90.0)
     assert front([GIVEN, small, worse]) == [GIVEN, small]
+
+
+def test_a_drawing_joins_what_no_faster_one_equals():
+    fast, faster = point(0.95, per_second=500.0, size=1), point(0.95, per_second=900.0, size=99)
+    assert by_speed([fast, GIVEN, faster]) == [GIVEN, faster]
 
 
 def test_a_drop_is_in_points_of_a_share_and_in_per_cent_of_another_number():

@@ -62,7 +62,9 @@ def note_other_preparation(teacher: Archive | None, named: str | Path | None, re
     if teacher is None:
         return
     theirs = spec_from_json(teacher.manifest.preprocessing)
-    found = differences(recipe.preprocessing.model_copy(update={n: getattr(theirs, n) for n in NORMALISING}), theirs)
+    # Bytes of texts are not normalised.
+    own = {name: getattr(theirs, name) for name in NORMALISING if name in type(theirs).model_fields}
+    found = differences(recipe.preprocessing.model_copy(update=own), theirs)
     if found:
         watcher.note(f"prepared otherwise than for the teacher {named}: {', '.join(found)}")
 

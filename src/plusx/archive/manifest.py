@@ -102,8 +102,8 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     Raises:
         ValueError: a value that JSON in UTF-8 cannot hold.
 
-    >>> manifest_bytes(Manifest.model_construct(classes=("é",)))
-    b'{\\n "card": null,\\n "classes": [\\n  "\\xc3\\xa9"\\n ],\\n "files": {},\\n "format_version": "1.2"\\n}\\n'
+    >>> manifest_bytes(Manifest.model_construct(classes=("é",))).decode().splitlines()[2:4]
+    [' "classes": [', '  "é"']
     """
     values = manifest.model_dump(mode="python")
     text = json.dumps(values, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1)

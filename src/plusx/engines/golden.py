@@ -12,9 +12,9 @@ from plusx.errors import PlusxError
 from plusx.tasks import task_from_json
 
 # float32 sums in another order differ by about 1e-6 of the outputs' scale; a wrong weight or layer by far more.
-# In int8, a sum that is rounded to the neighbouring step changes all that follow: a ResNet-50's outputs differ by 1 %
-# between OpenVINO and ONNX Runtime on one processor.
-TOLERANCES = {"float32": 1e-4, "int8": 0.05}
+# In int8, a sum that is rounded to the neighbouring step changes all that follow: between OpenVINO and ONNX Runtime on
+# one processor a ResNet-50's outputs differ by 1 %, those of a network of a few channels by 11 %.
+TOLERANCES = {"float32": 1e-4, "int8": 0.2}
 
 
 def golden_difference(engine: Engine, golden: Golden) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from plusx.page import Figure, Note, Page, Paragraph, Section, Table
 from plusx.page.figures import COLOURS, drawn
-from plusx.shrinking.pareto import front
+from plusx.shrinking.pareto import by_speed, front
 from plusx.shrinking.points import Point
 
 
@@ -76,7 +76,7 @@ def pareto_svg(points: Sequence[Point], chosen: Point, least_score: float, task:
                 axes.scatter(
                     [p.per_second for p in own], [sign * percent * p.score for p in own], s=26, color=colour, label=kind
                 )
-        edge = sorted(front(points), key=lambda point: point.per_second)
+        edge = by_speed(points)
         axes.plot([p.per_second for p in edge], [sign * percent * p.score for p in edge], color=COLOURS[7], linewidth=1)
         axes.scatter(
             [chosen.per_second], [sign * percent * chosen.score], s=130, facecolors="none", edgecolors=COLOURS[2]

@@ -19,6 +19,15 @@ def front(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if not any(_beats(other, point) for other in points)]
 
 
+def by_speed(points: Sequence[Point]) -> list[Point]:
+    """The points that no faster one equals in score, from the slowest on: what a drawing of both joins."""
+    return [
+        point
+        for point in sorted(points, key=lambda point: (point.per_second, point.score))
+        if all(other.score < point.score for other in points if other.per_second > point.per_second)
+    ]
+
+
 def chosen(
     points: Sequence[Point],
     least_score: float,

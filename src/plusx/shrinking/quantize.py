@@ -36,7 +36,12 @@ def quantized(archive: Archive, examples: np.ndarray) -> Archive:
     """
     with _quiet():
         nncf = needed("nncf", "int8")
-        model = nncf.quantize(_model(archive), _dataset(nncf, examples), subset_size=len(examples))
+        model = nncf.quantize(
+            _model(archive),
+            _dataset(nncf, examples),
+            subset_size=len(examples),
+            advanced_parameters=_advanced(nncf, archive),
+        )
     return with_graph(archive, model)
 
 
@@ -69,8 +74,15 @@ def quantized_in_part(archive: Archive, examples: np.ndarray, score: Score, max_
             max_drop=max_drop,
             drop_type=nncf.DropType.ABSOLUTE,
             subset_size=len(examples),
+            advanced_quantization_parameters=_advanced(nncf, archive),
         )
     return with_graph(archive, model)
+
+
+def _advanced(nncf: Any, archive: Archive) -> Any:
+    # NNCF 3.4 corrects the means that rounding moves, and fails in it at the matrices of a spectrogram.
+    sound = archive.manifest.preprocessing["modality"] == "sound"
+    return nncf.AdvancedQuantizationParameters(disable_bias_correction=sound)
 
 
 def with_graph(archive: Archive, model: Any) -> Archive:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from plusx.archive import Archive
+from plusx.data.cache import available_cores
 from plusx.engines import ENGINES, Engine
 from plusx.engines.golden import check_golden
 from plusx.engines.installed import installed
@@ -18,7 +19,7 @@ from plusx.errors import PlusxError
 MOST_AT_ONCE, LEAST_AT_ONCE = 128, 8
 VALUES = 128 * 64 * 64
 """Of a batch's inputs, about: larger ones fill the processor's caches, and are answered no faster."""
-ROUNDS, LEAST_ROUNDS = 30, 5
+ROUNDS, IN_A_ROW, LEAST_TIMES = 10, 4, 8
 
 
 class Speed(NamedTuple):
@@ -26,7 +27,7 @@ class Speed(NamedTuple):
 
     Args:
         latency_ms: of one example alone, the median.
-        per_second: examples a second in batches, by the median.
+        per_second: examples a second in batches, by the median of their times.
         batch: how many were then answered at once.
     """
 
@@ -65,13 +66,16 @@ def speeds(engines: Mapping[str, Engine], example: np.ndarray, seconds: float = 
 
 def _medians(engines: Mapping[str, Engine], inputs: np.ndarray, seconds: float) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in engines}
-    for engine in engines.values():
-        engine(inputs)
+    # One core that is shared with other work answers in pieces: what it spent on us is what it would take alone.
+    clock = time.process_time if available_cores() == 1 else time.perf_counter
     for _ in range(ROUNDS):
         for name, engine in engines.items():
-            if len(times[name]) >= LEAST_ROUNDS and sum(times[name]) > seconds:
+            if len(times[name]) >= LEAST_TIMES and sum(times[name]) > seconds:
                 continue
-            began = time.perf_counter()
+            # The first answer after another engine's finds nothing of its own in the processor's caches.
             engine(inputs)
-            times[name].append(time.perf_counter() - began)
+            for _ in range(IN_A_ROW):
+                began = clock()
+                engine(inputs)
+                times[name].append(clock() - began)
     return {name: statistics.median(own) for name, own in times.items()}
