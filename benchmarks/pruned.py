@@ -8,6 +8,8 @@ seconds as all of plusx's search took.
 from __future__ import annotations
 
 import time
+from importlib import import_module
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +25,8 @@ STEPS = 20
 
 def pruned(net: nn.Sequential, features: tuple[int, ...], share: float, batches: list[tuple[Tensor, Tensor]]) -> None:
     """Removes channels of `net.net` in place, until `share` of its multiply-accumulates is left."""
-    import torch_pruning as tp
-
+    # A peer, which not every environment has: its types are not asked for.
+    tp: Any = import_module("torch_pruning")
     inner, front = net.get_submodule("net"), net.get_submodule("front")
     whole = cost(inner, features).macs
     inner.eval()
