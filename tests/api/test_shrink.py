@@ -44,6 +44,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("points/*/point.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_repairs")
 def test_a_stopped_search_keeps_its_best_and_goes_on(run: Path, digit_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

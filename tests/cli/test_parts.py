@@ -68,7 +68,7 @@ def stop(process: subprocess.Popen[str], folder: Path, signal_: signal.Signals, 
     process.send_signal(signal_)
 
 
-@pytest.mark.parametrize("what", ["predict", "embed"])
+@pytest.mark.parametrize("what", ["predict", pytest.param("embed", marks=pytest.mark.slow)])
 def test_killed_at_any_moment_and_resumed_each_input_is_there_once(
     what: str, trained: Trained, many: Path, tmp_path: Path
 ) -> None:

@@ -169,6 +169,7 @@ def test_every_block_with_every_option(name: str, dims: int) -> None:
     check_parts(parts, example(dims))
 
 
+@pytest.mark.slow
 def test_every_norm_attention_and_way_of_reducing() -> None:
     parts = {f"shortcut_{one}": with_block("basic", 2, one) for one in ALL_SHORTCUTS}
     for key, values in (
@@ -193,6 +194,7 @@ def check_stems(dims: int) -> None:
     check_parts(of_bytes, torch.randint(0, 256, (2, 1) + (16,) * dims, dtype=torch.uint8))
 
 
+@pytest.mark.slow
 def test_every_stem() -> None:
     check_stems(2)
 

@@ -19,7 +19,12 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("name", KINDS)
+QUICK = ("pictures", "texts")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in KINDS]
+)
 def test_it_is_made_smaller_and_still_answers(name: str, tmp_path: Path) -> None:
     pytest.importorskip("nncf")
     (tmp_path / "examples").mkdir()
