@@ -13,8 +13,9 @@ from plusx.tasks import task_from_json
 
 # float32 sums in another order differ by about 1e-6 of the outputs' scale; a wrong weight or layer by far more.
 # In int8, a sum that is rounded to the neighbouring step changes all that follow: between OpenVINO and ONNX Runtime on
-# one processor a ResNet-50's outputs differ by 1 %, those of a network of a few channels by 11 %.
-TOLERANCES = {"float32": 1e-4, "int8": 0.2}
+# one processor the outputs of a trained network differ by about 1 %, those of one that has hardly been trained by more:
+# then the engine is left out.
+TOLERANCES = {"float32": 1e-4, "int8": 0.05}
 
 
 def golden_difference(engine: Engine, golden: Golden) -> float:
