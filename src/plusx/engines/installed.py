@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from plusx.engines import NEEDS
@@ -27,8 +28,8 @@ def needed(package: str, what: str, extra: str = "deploy") -> Any:
     plusx.errors.PlusxError: --engine onnx: no_such_package is not installed: pip install 'plusx[deploy]'
     """
     # OpenVINO tells Google Analytics of each import, and NNCF of each use, unless the machine's owner forbade it in a
-    # file of theirs. Without this package both send nothing; nobody asked plusx for a network.
-    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    # file of theirs. Of an empty package both send nothing; nobody asked plusx for a network.
+    sys.modules.setdefault("openvino_telemetry", ModuleType("openvino_telemetry"))
     try:
         return import_module(package)
     except ModuleNotFoundError as error:

@@ -181,8 +181,7 @@ class _Tracer:
         return out
 
     def _matrix(self, name: str, layer: nn.Module, now: Axis) -> Axis:
-        rows = layer.weight.shape[0]  # type: ignore[union-attr]
-        out = Axis((Channels(name, int(rows)),))
+        out = Axis((Channels(name, len(layer.get_parameter("weight"))),))
         self._axes(name, layer, (out, now))
         return out
 

@@ -19,9 +19,9 @@ def droppable(net: ResNet) -> list[str]:
     """
     return [
         f"stages.{stage}.{place}"
-        for stage, blocks in enumerate(net.stages)
-        if len(blocks) > 1  # type: ignore[arg-type]
-        for place, block in enumerate(blocks.children())
+        for stage, count in enumerate(net.spec["num_layers"])
+        if count > 1
+        for place, block in enumerate(net.stages[stage].children())
         if isinstance(getattr(block, "shortcut", None), nn.Identity) and (place or _begins_alike(net, stage))
     ]
 
