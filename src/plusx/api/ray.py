@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,23 @@ import numpy as np
 
 from plusx.api.model import Model
 from plusx.api.volume import OnPart, about_answers, check_format, predict_options
-from plusx.data.files import only_owner
 from plusx.data.places import Place, is_address, place_at
 from plusx.engines.views import with_views
 from plusx.errors import PlusxError, WrongUse
 from plusx.predict.manifest import Manifest, open_manifest
-from plusx.predict.parts import ABOUT, PART_ROWS, Written, about_bytes, check_ours, check_same, parse_about
+from plusx.predict.parts import (
+    ABOUT,
+    PART_ROWS,
+    Written,
+    about_bytes,
+    check_ours,
+    check_same,
+    held,
+    parse_about,
+    part_name,
+)
 from plusx.predict.ray import LOCAL, answer_parts, joined
-from plusx.predict.worker import Order, packed, part_name
+from plusx.predict.worker import Order, packed
 from plusx.tasks.decoder import find_decoder
 
 
@@ -72,7 +80,8 @@ def predict_on_ray(
         tta=tta,
         decoder=decoder,
     )
-    with _held(out):
+    # Of an address nobody can be kept out.
+    with nullcontext() if is_address(out) else held(Path(out)):
         before = _begun(place_at(out), about, resume)
         return _answer_rest(order, before, address, on_part)
 
@@ -100,22 +109,6 @@ def _answer_rest(order: Order, before: dict[str, Any], address: str, on_part: On
     _check_whole(place, _present(place, len(done), order.format), order.format)
     place.write(ABOUT, about_bytes({**before, "count": count}))
     return Written(count, errors, kept, len(done))
-
-
-@contextmanager
-def _held(out: str) -> Iterator[None]:
-    """A local folder for this run alone; of an address nobody can be kept out."""
-    with ExitStack() as held:
-        if not is_address(out):
-            try:
-                Path(out).mkdir(parents=True, exist_ok=True)
-                held.enter_context(only_owner(Path(out)))
-            except BlockingIOError:
-                mend = "wait for it, or give another folder"
-                raise PlusxError(f"--out {out}: another run writes into it; {mend}") from None
-            except OSError as error:
-                raise PlusxError(f"--out {out}: cannot be written: {error.strerror}") from error
-        yield
 
 
 def _begun(place: Place, about: dict[str, Any], resume: bool) -> dict[str, Any]:

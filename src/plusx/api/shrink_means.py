@@ -22,11 +22,13 @@ from plusx.archive import Archive, read_archive, write_archive
 from plusx.data.cache import Prepared, default_cache_dir, prepare_samples
 from plusx.data.loader import in_order
 from plusx.data.samples import read_dataset
+from plusx.engines.choose import passing
+from plusx.engines.installed import installed
 from plusx.engines.torch import build_network
+from plusx.errors import PlusxError
 from plusx.evaluate.scores import judge
 from plusx.shrinking.importance import Loss
 from plusx.shrinking.points import Point
-from plusx.shrinking.speed import engines_of
 from plusx.shrinking.steps import Means, Quantize, Repair, Steps
 from plusx.tasks import task_for, task_from_json
 from plusx.training.recipe import Recipe
@@ -37,6 +39,7 @@ from plusx.training.watch import Silent, Watcher
 CHANGES: Mapping[str, str] = {"rate_decay": "1.0", "label_smoothing": "0.0", "distill.weight": "0.7"}
 """Of the fine-tuning's recipe: all stages have changed alike, and what the teacher says is soft enough."""
 MEASURED_S = 1.5
+FASTEST_FIRST = ("openvino", "onnx", "torch")
 BATCH = 32
 
 
@@ -145,10 +148,12 @@ class Work:
         return {"test": prepare_samples(dataset.split("test"), self.own.recipe.preprocessing, cache=cache)}
 
     def scores(self, archive: Archive, prepared: Prepared) -> dict[str, Any]:
-        """All scores, by the engine that is there for the archive."""
-        engines = engines_of(archive)
-        name = next(name for name in ("openvino", "onnx", "torch") if name in engines)
-        return judge(archive, engines[name], prepared).scores
+        """All scores, by the first engine of `FASTEST_FIRST` that answers the archive right."""
+        there = [name for name in FASTEST_FIRST if name in installed()]
+        engine = next((engine for _, engine in passing(archive, there)), None)
+        if engine is None:
+            raise PlusxError(f"{archive.path or 'the model'}: no engine that is installed here answers as it should")
+        return judge(archive, engine, prepared).scores
 
     def signed(self, scores: Mapping[str, Any]) -> float:
         """The main one of a task's scores, the higher the better."""

@@ -6,9 +6,8 @@ import hashlib
 import json
 import os
 import platform
-import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -17,18 +16,18 @@ from typing import NamedTuple
 import numpy as np
 
 from plusx.archive import Archive
-from plusx.data.cache import default_cache_dir
+from plusx.data.cache import available_cores, default_cache_dir
 from plusx.data.files import atomic_write
 from plusx.engines import ENGINES, NEEDS, Engine
 from plusx.engines.golden import check_golden
 from plusx.engines.graph import MEMBER
 from plusx.engines.installed import installed
+from plusx.engines.timing import median_seconds
 from plusx.errors import PlusxError, WrongUse, nearest
 
 AUTO = "auto"
 SMALL = 64 * 64
-ROUNDS, LEAST_ROUNDS, SECONDS = 20, 3, 0.5
-"""Each engine answers a batch up to 20 times, and no more than 3 times once half a second is over."""
+SECONDS = 0.5
 
 Say = Callable[[str], None]
 
@@ -112,36 +111,25 @@ def measured(archive: Archive, say: Say) -> tuple[Choice, Engine]:
     Raises:
         PlusxError: none does.
     """
-    running: dict[str, Engine] = {}
-    for name in installed():
-        try:
-            running[name] = named(name, archive)
-        except PlusxError as error:
-            say(f"engine {name} is left out: {error}")
+    running = dict(passing(archive, installed(), say))
     if not running:
         raise PlusxError(f"{archive.path or 'the model'}: no engine that is installed here answers as it should")
     inputs = archive.golden.inputs
     batch = 32 if np.prod(inputs.shape[1:]) <= SMALL else 8
     examples = np.resize(inputs, (batch, *inputs.shape[1:]))
-    rates = {name: batch / seconds for name, seconds in seconds_each(running, examples).items()}
+    rates = {name: batch / seconds for name, seconds in median_seconds(running, examples, SECONDS).items()}
     rates = {name: float(f"{rate:.4g}") for name, rate in rates.items()}
     fastest = max(rates, key=lambda name: rates[name])
     return Choice(fastest, rates, batch), running[fastest]
 
 
-def seconds_each(engines: Mapping[str, Engine], examples: np.ndarray) -> dict[str, float]:
-    """The median time of one batch by engine, in turn, so that what else the machine does meets all of them alike."""
-    for engine in engines.values():
-        engine(examples)
-    times: dict[str, list[float]] = {name: [] for name in engines}
-    for _ in range(ROUNDS):
-        for name, engine in engines.items():
-            if len(times[name]) >= LEAST_ROUNDS and sum(times[name]) > SECONDS:
-                continue
-            began = time.perf_counter()
-            engine(examples)
-            times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(each) for name, each in times.items()}
+def passing(archive: Archive, names: Iterable[str], say: Say = lambda text: None) -> Iterator[tuple[str, Engine]]:
+    """Those of the named engines that answer right, each begun when it is asked for; `say` is told of the others."""
+    for name in names:
+        try:
+            yield name, named(name, archive)
+        except PlusxError as error:
+            say(f"engine {name} is left out: {error}")
 
 
 def remembered(archive: Archive) -> Choice | None:
@@ -172,10 +160,9 @@ def _kept_at(archive: Archive) -> Path:
 
 def _machine() -> list[str]:
     """All that decides which engine is the fastest, beside the model."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "all") if Path("/dev/nvidia0").exists() else "none"
     versions = [f"{package} {version(package)}" for package in (NEEDS[name] for name in installed())]
-    return [platform.machine(), _processor(), f"{cores} cores", f"gpu {gpu}", *versions]
+    return [platform.machine(), _processor(), f"{available_cores()} cores", f"gpu {gpu}", *versions]
 
 
 def _processor() -> str:

@@ -88,7 +88,7 @@ def answer_into(
         rows = answering.rows(inputs)
         while (first := next(rows, None)) is not None:
             counted = _Counted(chain([first], islice(rows, about["part_rows"] - 1)), answering.error)
-            answering.write(counted, folder / f"part-{parts:08d}.{about['format']}")
+            answering.write(counted, folder / part_name(parts, about["format"]))
             count, errors, parts = count + counted.rows, errors + counted.errors, parts + 1
             on_part(count)
         _write_about(folder, {**before, "count": count})
@@ -100,6 +100,15 @@ def begun_with(folder: Path) -> dict[str, Any]:
     with suppress(OSError, WrongUse):
         return dict(_read_about(folder)["options"])
     return {}
+
+
+def part_name(number: int, format: str) -> str:
+    """A part's file.
+
+    >>> part_name(7, "parquet")
+    'part-00000007.parquet'
+    """
+    return f"part-{number:08d}.{format}"
 
 
 def check_part_rows(rows: int) -> None:
@@ -130,22 +139,36 @@ class _Counted(Generic[Row]):
 @contextmanager
 def _ours(folder: Path, about: dict[str, Any], resume: bool) -> Iterator[dict[str, Any]]:
     """The folder for this process alone, with what `_about.json` says."""
-    with ExitStack() as held:
+    with held(folder):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             check_ours(folder, os.listdir(folder), resume)
-            held.enter_context(only_owner(folder))
             begun = (folder / ABOUT).exists()
             before = _read_about(folder) if begun else about
             check_same(folder, before, about)
             if not begun:
                 _write_about(folder, about)
+        except OSError as error:
+            raise PlusxError(f"--out {folder}: cannot be written: {error.strerror}") from error
+        yield before
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A folder, made where it is missing, for this process alone.
+
+    Raises:
+        PlusxError: another run has it, or it cannot be written.
+    """
+    with ExitStack() as own:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            own.enter_context(only_owner(folder))
         except BlockingIOError:
             mend = "wait for it, or give another folder"
             raise PlusxError(f"--out {folder}: another run writes into it; {mend}") from None
         except OSError as error:
             raise PlusxError(f"--out {folder}: cannot be written: {error.strerror}") from error
-        yield before
+        yield
 
 
 def check_ours(folder: object, names: Iterable[str], resume: bool) -> None:
@@ -208,7 +231,7 @@ def _skip_answered(folder: Path, about: dict[str, Any], inputs: Iterator[Input])
     parts = sorted(folder.glob(f"part-*.{about['format']}"))
     count = errors = 0
     for number, part in enumerate(parts):
-        if part.name != f"part-{number:08d}.{about['format']}":
+        if part.name != part_name(number, about["format"]):
             raise WrongUse(f"--out {folder}: part {number} is missing before {part.name}; give a new folder")
         rows = 0
         for row in read_table(part, {"path", "error"}.__contains__).rows:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from plusx.data.cache import available_cores
 from plusx.errors import PlusxError, WrongUse
 from plusx.predict.manifest import Manifest
 from plusx.predict.worker import Order, Outcome, Worker
@@ -56,8 +57,7 @@ def joined(address: str) -> Iterator[dict[str, float]]:
         return
     if address not in (LOCAL, AUTO):
         _check_reached(address)
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    own = {"num_cpus": cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    own = {"num_cpus": available_cores(), "object_store_memory": STORE_BYTES, "include_dashboard": False}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         ray.init(address=address, **quiet, **(own if address == LOCAL else {}))

@@ -18,6 +18,7 @@ from plusx.engines.graph import MEMBER, graph_of
 from plusx.engines.views import with_views
 from plusx.predict.fetch import fetched_rows, readers_for
 from plusx.predict.manifest import Manifest
+from plusx.predict.parts import part_name
 from plusx.predict.stream import predict_stream
 from plusx.predict.write import write_rows
 from plusx.tasks import task_from_json
@@ -97,15 +98,6 @@ def _answering(
     archive: Archive, engine: Engine, top: int, decoder: Decoder | None, inputs: Iterable[bytes]
 ) -> Iterator[dict[str, Any]]:
     return predict_stream(archive, engine, inputs, top, decoder)
-
-
-def part_name(number: int, format: str) -> str:
-    """A part's file.
-
-    >>> part_name(7, "parquet")
-    'part-00000007.parquet'
-    """
-    return f"part-{number:08d}.{format}"
 
 
 def packed(archive: Archive, engine: str) -> bytes:

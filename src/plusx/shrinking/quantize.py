@@ -80,9 +80,10 @@ def quantized_in_part(archive: Archive, examples: np.ndarray, score: Score, max_
 
 
 def _advanced(nncf: Any, archive: Archive) -> Any:
-    # NNCF 3.4 corrects the means that rounding moves, and fails in it at the matrices of a spectrogram.
-    sound = archive.manifest.preprocessing["modality"] == "sound"
-    return nncf.AdvancedQuantizationParameters(disable_bias_correction=sound)
+    # NNCF 3.4 corrects the means that rounding moves, and fails in it at the matrices of a spectrogram, which a sound's
+    # front computes unless it hands on the waveform.
+    spectrogram = archive.manifest.preprocessing.get("front", "waveform") != "waveform"
+    return nncf.AdvancedQuantizationParameters(disable_bias_correction=spectrogram)
 
 
 def with_graph(archive: Archive, model: Any) -> Archive:
