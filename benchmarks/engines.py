@@ -1,6 +1,7 @@
 """ResNet-50's pictures a second by engine, beside the engines' own tools; and how soon a command answers.
 
-    python benchmarks/engines.py [--rounds 7] [--batch 8] [--write]
+    python benchmarks/engines.py rates [--rounds 7] [--batch 8] [--write]
+    python benchmarks/engines.py starts [--rounds 7] [--write]
 
 Contestants take turns within a round, so that what the machine does meanwhile meets all of them alike. The network has
 fresh weights, and batch statistics of random pictures: how fast it is, its form decides. `bare` is a loop over the
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mnist import UNSET
 from plusx.archive import Archive, write_archive
 from plusx.data.image import ImageSpec
 from plusx.engines import ENGINES
@@ -39,15 +41,18 @@ from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
 from results import setting, spread, write_section
 
-HEADING = "Engines"
+HEADING = {"rates": "Engines", "starts": "Engines: from a command to its first answer"}
 SPEC = ImageSpec(height=224, width=224, channels=3, crop_fraction=0.875)
 SECONDS = 2.0
-CALIBRATING, SHOTS = 64, 5
+CALIBRATING = 64
+# pip compiles modules when it installs them: where Python is kept from it, each start would compile them again.
+UNSET_FOR_STARTS = {*UNSET, "PYTHONDONTWRITEBYTECODE"}
 Run = Callable[[], object]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=list(HEADING))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
@@ -57,15 +62,19 @@ def main() -> None:
 
     float32 = resnet50()
     int8 = quantized(float32, pictures(CALIBRATING, seed=1))
+    command = f"python benchmarks/engines.py {options.what} --rounds {options.rounds}"
     with tempfile.TemporaryDirectory() as folder:
-        rates = measured(float32, int8, pictures(options.batch, seed=2), options.rounds, Path(folder))
-        shots = answered(float32, int8, Path(folder))
-    body = f"{setting()}, {', '.join(f'{name} {version(name)}' for name in ('openvino', 'onnxruntime', 'nncf'))}\n\n"
-    body += f"`python benchmarks/engines.py --rounds {options.rounds} --batch {options.batch} --write`\n\n"
-    body += f"{table(rates, options)}\n\n{verdict(rates)}\n\n{startups(shots)}\n"
+        if options.what == "rates":
+            command += f" --batch {options.batch}"
+            rates = measured(float32, int8, pictures(options.batch, seed=2), options.rounds, Path(folder))
+            found = f"{table(rates, options)}\n\n{verdict(rates)}"
+        else:
+            found = startups(answered(float32, int8, options.rounds, Path(folder)))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("openvino", "onnxruntime", "nncf"))
+    body = f"{setting()}, {packages}\n\n`{command} --write`\n\n{found}\n"
     print(body)
     if options.write:
-        write_section(HEADING, body)
+        write_section(HEADING[options.what], body)
 
 
 def resnet50() -> Archive:
@@ -163,18 +172,19 @@ def benchmark_app(graph: Path, batch: int) -> float:
     return float(found[1])
 
 
-def answered(float32: Archive, int8: Archive, folder: Path) -> Mapping[str, list[float]]:
+def answered(float32: Archive, int8: Archive, rounds: int, folder: Path) -> Mapping[str, list[float]]:
     """Seconds from a command to its first answer, whole processes, by engine; graphs are kept already."""
     picture = folder / "one.jpg"
     Image.fromarray(np.moveaxis(pictures(1, seed=3)[0], 0, -1)).save(picture)
     models = {"float32": write_archive(float32, folder / "a.plusx"), "int8": write_archive(int8, folder / "b.plusx")}
     asked = [(p, e) for p in models for e in ENGINES if (p, e) != ("int8", "torch")]
     times: dict[str, list[float]] = {f"{engine}, {precision}": [] for precision, engine in asked}
-    for shot in range(SHOTS + 1):
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET_FOR_STARTS}
+    for shot in range(rounds + 1):
         for precision, engine in asked:
             command = [sys.executable, "-m", "plusx", "predict", models[precision], picture, "--engine", engine]
             began = time.perf_counter()
-            subprocess.run(command, capture_output=True, check=True, env=os.environ)
+            subprocess.run(command, capture_output=True, check=True, env=environment)
             if shot:
                 times[f"{engine}, {precision}"].append(time.perf_counter() - began)
     return times

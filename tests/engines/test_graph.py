@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from plusx.archive import Archive
+from plusx.archive import Archive, read_archive, write_archive
 from plusx.data.image import ImageSpec
 from plusx.engines import ENGINES
 from plusx.engines.convert import OPSET
@@ -64,6 +65,13 @@ def test_it_is_made_once(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> N
     assert kept_at(archive).read_bytes() == first
     monkeypatch.setattr("plusx.engines.convert.onnx_graph", lambda archive: pytest.fail("made again"))
     assert graph_of(archive) == first
+
+
+def test_a_kept_one_needs_no_weights(archive: Archive, tmp_path: Path) -> None:
+    first = graph_of(archive)
+    waiting = read_archive(write_archive(archive, tmp_path / "model.plusx"), weights=False)
+    (tmp_path / "model.plusx").unlink()
+    assert graph_of(waiting) == first
 
 
 def test_a_kept_one_that_was_damaged_is_made_again(archive: Archive) -> None:

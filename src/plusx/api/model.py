@@ -251,7 +251,7 @@ def load(
         PlusxError: the file is damaged, or the engine is not installed or does not answer as the training did.
         WrongUse: no such engine.
     """
-    archive = read_archive(Path(path))
+    archive = read_archive(Path(path), weights=False)
     check_description(archive)
     running = first(archive) if engine is None else find_engine(engine, archive, measure=measure, say=say)
     return Model(archive, running)

@@ -7,6 +7,7 @@ from plusx.archive.contents import Archive, Golden
 from plusx.archive.manifest import FORMAT_VERSION, FileRecord, Manifest
 from plusx.archive.reading import read_archive, read_manifest
 from plusx.archive.refusal import BadArchive
+from plusx.archive.weights import StoredWeights, weights_sha256
 from plusx.archive.writing import write_archive
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "FileRecord",
     "Golden",
     "Manifest",
+    "StoredWeights",
     "read_archive",
     "read_manifest",
+    "weights_sha256",
     "write_archive",
 ]

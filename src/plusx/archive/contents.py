@@ -30,8 +30,9 @@ class Golden:
 class Archive:
     """A whole model. Weights and golden examples are float32, float16 or integers.
 
-    `weights` are named as in the network's state; `engines` maps "<engine>/<file>" (say "onnx/model.onnx") to
-    that file's bytes; `path` is the file it was read from, None where it was not.
+    `weights` are named as in the network's state, and may be `StoredWeights`, not read yet; `engines` maps
+    "<engine>/<file>" (say "onnx/model.onnx") to that file's bytes; `path` is the file it was read from, None where it
+    was not.
 
     >>> import numpy as np
     >>> manifest = Manifest.model_construct(classes=("cat", "dog"))
@@ -41,7 +42,7 @@ class Archive:
     """
 
     manifest: Manifest
-    weights: dict[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
     golden: Golden
     engines: dict[str, bytes] = field(default_factory=dict)
     path: Path | None = None

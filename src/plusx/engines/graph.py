@@ -13,9 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from plusx.archive import Archive
+from plusx.archive import Archive, weights_sha256
 from plusx.data.cache import default_cache_dir
 from plusx.data.files import atomic_write
 from plusx.engines.installed import needed
@@ -65,10 +63,7 @@ def key_of(archive: Archive) -> str:
     manifest = archive.manifest
     about = manifest.model_dump(mode="json", include={"network", "preprocessing", "task", "classes", "card"})
     digest = hashlib.sha256(json.dumps([version("plusx"), about], sort_keys=True).encode())
-    for name in sorted(archive.weights):
-        array = archive.weights[name]
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    digest.update(weights_sha256(archive.weights).encode())
     for name in sorted(archive.engines):
         digest.update(name.encode() + archive.engines[name])
     return digest.hexdigest()
