@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plusx.api.model import Model, load
     from plusx.api.pack import pack
     from plusx.api.report import report
+    from plusx.api.serve import serve
     from plusx.api.shrink import Shrunk, shrink
     from plusx.api.study import study
     from plusx.api.train import Trained, train
@@ -44,6 +45,7 @@ _HOMES = {
     "shrink": "plusx.api.shrink",
     "study": "plusx.api.study",
     "report": "plusx.api.report",
+    "serve": "plusx.api.serve",
     "Trained": "plusx.api.train",
     "train": "plusx.api.train",
     "PlusxError": "plusx.errors",
@@ -72,6 +74,7 @@ __all__ = [
     "load",
     "pack",
     "report",
+    "serve",
     "shrink",
     "study",
     "train",

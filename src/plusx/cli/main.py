@@ -19,6 +19,7 @@ from plusx.cli.pack import pack
 from plusx.cli.predict import predict
 from plusx.cli.ray import with_address
 from plusx.cli.report import report
+from plusx.cli.serve import serve
 from plusx.cli.shrink import shrink
 from plusx.cli.study import study
 from plusx.cli.train import train
@@ -36,7 +37,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (audit, train, evaluate, report, predict, explain, embed, listen, export, shrink, study, pack, models, info)
+COMMANDS = (
+    audit,
+    train,
+    evaluate,
+    report,
+    predict,
+    explain,
+    embed,
+    listen,
+    serve,
+    export,
+    shrink,
+    study,
+    pack,
+    models,
+    info,
+)
 for command in COMMANDS:
     app.command()(command)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from plusx.archive import Archive
 from plusx.data.boxes import to_own
@@ -69,7 +69,17 @@ def detect_stream(
             if isinstance(example, str):
                 yield Detected({"path": shown(source), **dict.fromkeys(task.ANSWER), "error": example}, None)
                 continue
-            found = found_in(next(each), task.threshold)
-            found = found._replace(boxes=to_own(found.boxes, example.size, spec))
-            row = {"path": shown(source), **task.answer(found, archive.manifest.classes), "error": None}
-            yield Detected(row, example.own)
+            answer = boxes_answer(next(each), example.size, spec, task, archive.manifest.classes)
+            yield Detected({"path": shown(source), **answer, "error": None}, example.own)
+
+
+def boxes_answer(
+    outputs: Float[np.ndarray, "features anchors"],
+    size: tuple[int, int],
+    spec: ImageSpec,
+    task: Detect,
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """What the task answers of a picture's outputs, in the pixels of its own (height, width)."""
+    found = found_in(outputs, task.threshold)
+    return task.answer(found._replace(boxes=to_own(found.boxes, size, spec)), classes)

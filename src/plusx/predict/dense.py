@@ -60,12 +60,12 @@ def segment_stream(archive: Archive, engine: Engine, inputs: Iterable[Input], to
         raise WrongUse(f"the model's task is {task.name}: it gives no masks")
     threads = decoders()
     for source, pixels in mapped(partial(prepare_or_why, OwnSize(spec)), inputs, threads, threads):
-        path = shown(source)
         if isinstance(pixels, str):
-            yield Segmented({"path": path, **dict.fromkeys(task.ANSWER), "error": pixels}, None, None)
+            yield Segmented({"path": shown(source), **dict.fromkeys(task.ANSWER), "error": pixels}, None, None)
             continue
         mask = mask_of(pixels, spec, engine, task.AT_ONCE)
-        yield Segmented({"path": path, **task.answer(mask, archive.manifest.classes, top), "error": None}, pixels, mask)
+        row = {"path": shown(source), **task.answer(mask, archive.manifest.classes, top), "error": None}
+        yield Segmented(row, pixels, mask)
 
 
 def mask_of(

@@ -1,0 +1,52 @@
+"""`plusx.serve`: models behind HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from plusx.engines.installed import needed
+from plusx.serving.settings import Settings
+
+
+def serve(
+    models: str | Path | Sequence[str | Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    engine: str = "auto",
+    settings: Settings | None = None,
+    insecure: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Serves models until SIGTERM or Ctrl-C, when what is being asked is still answered.
+
+    Args:
+        models: `.plusx` files or run folders; each is asked for by its file's or folder's name.
+        host: the address to listen at; any but this machine's own needs `settings.token` or `insecure`.
+        port: of it; 0 is any free one.
+        engine: `torch`, `onnx`, `openvino`, or `auto` for the fastest.
+        settings: how much it takes on; None: as `Settings` has it.
+        insecure: whether others may ask without a token.
+        say: is told what a person should know, such as the address.
+
+    Raises:
+        PlusxError: a model cannot be read, the address is taken, or the extra `serve` is not installed.
+        WrongUse: others could ask and nothing keeps them from it.
+    """
+    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        needed(package, "serve", "serve")
+    from plusx.serving.run import check_address, listening, run
+    from plusx.serving.service import Service, named
+
+    settings = settings or Settings()
+    check_address(host, settings.token, insecure)
+    many = [models] if isinstance(models, str | Path) else models
+    paths = named([Path(model) for model in many])
+    # Before the models are read, which takes seconds: a taken address is told at once.
+    place = listening(host, port)
+    with place:
+        service = Service(paths, engine, settings, say)
+        shown = f"[{host}]" if ":" in host else host
+        say(f"serving {', '.join(paths)} at http://{shown}:{place.getsockname()[1]}")
+        run(service, place)

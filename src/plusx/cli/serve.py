@@ -1,0 +1,48 @@
+"""`plusx serve`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plusx.cli.output import say
+
+
+def serve(
+    models: Annotated[list[Path], typer.Argument(help=".plusx files or run folders, each asked for by its name.")],
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 for any free one.")] = 8000,
+    engine: Annotated[
+        str, typer.Option(help="torch, onnx, openvino, or auto for the fastest, measured once.")
+    ] = "auto",
+    queue: Annotated[int, typer.Option(min=1, help="Requests that may wait at once; others get 429.")] = 64,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that an answer may take; then 504.")] = 30.0,
+    batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 32,
+    batch_wait: Annotated[
+        float, typer.Option(min=0, metavar="MS", help="Milliseconds that a batch waits for others on their way.")
+    ] = 2.0,
+    max_body: Annotated[int, typer.Option(min=1, metavar="MIB", help="The largest request, MiB.")] = 32,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Let others ask without a token, at an address that is not this machine's."),
+    ] = False,
+) -> None:
+    """Put models behind HTTP: a page for people at /, the Open Inference Protocol for programs at /v2.
+
+    Others than this machine may ask with the secret in the environment's PLUSX_TOKEN, as `Authorization: Bearer ...`.
+    """
+    from plusx.api.serve import serve as run
+    from plusx.serving.settings import Settings
+
+    settings = Settings(
+        token=os.environ.get("PLUSX_TOKEN") or None,
+        inside=queue,
+        timeout_s=timeout,
+        batch=batch,
+        batch_wait_s=batch_wait / 1000,
+        body_bytes=max_body << 20,
+    )
+    run(models, host=host, port=port, engine=engine, settings=settings, insecure=insecure, say=say)

@@ -1,0 +1,85 @@
+"""One input -> its answer at once, in the thread of who asks: what a server does for each request."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from plusx.archive import Archive
+from plusx.data.image import ImageSpec
+from plusx.data.modalities import spec_from_json
+from plusx.engines import Engine
+from plusx.predict.ahead import prepare_or_why
+from plusx.predict.boxes import WithSize, boxes_answer
+from plusx.predict.dense import OwnSize, mask_of
+from plusx.tasks import task_from_json
+from plusx.tasks.detect import Detect
+from plusx.tasks.segment import Segment
+from plusx.tasks.transcribe import reading
+
+
+class Answered(NamedTuple):
+    """What one input got.
+
+    Args:
+        row: as `predict_stream` gives it, without a path: what the task answers, and `error`.
+        seen: what the network saw, `(*space, channels)`; None where it was not asked, or saw tiles.
+        mask: of a task with masks: each pixel's class, as large as the picture.
+    """
+
+    row: dict[str, Any]
+    seen: Shaped[np.ndarray, "*space channels"] | None = None
+    mask: UInt8[np.ndarray, "height width"] | None = None
+
+
+class Answering:
+    """Answers one input at a time; as many threads as like may ask.
+
+    Args:
+        archive: the model.
+        engine: runs its network, called by the threads that ask.
+    """
+
+    def __init__(self, archive: Archive, engine: Engine):
+        self.spec = spec_from_json(archive.manifest.preprocessing)
+        self.task: Any = reading(task_from_json(archive.manifest.task), self.spec, None)
+        self._classes = archive.manifest.classes
+        self._engine = engine
+
+    def __call__(self, source: bytes | np.ndarray, top: int = 5) -> Answered:
+        """The input's answer; of a bad one the reason as the row's `error`.
+
+        Args:
+            source: a file's bytes, or what `plusx.load(...).predict` takes as an array.
+            top: how many of the likeliest labels to list.
+        """
+        if isinstance(self.spec, ImageSpec):
+            if isinstance(self.task, Segment):
+                return self._masked(source, self.spec, self.task, top)
+            if isinstance(self.task, Detect):
+                return self._boxed(source, self.spec, self.task)
+        example = prepare_or_why(self.spec, source)
+        if isinstance(example, str):
+            return self._bad(example)
+        outputs = self._engine(np.moveaxis(example[None], -1, 1))
+        return Answered({**self.task.answers(outputs, self._classes, top)[0], "error": None}, example)
+
+    def _masked(self, source: bytes | np.ndarray, spec: ImageSpec, task: Segment, top: int) -> Answered:
+        pixels = prepare_or_why(OwnSize(spec), source)
+        if isinstance(pixels, str):
+            return self._bad(pixels)
+        mask = mask_of(pixels, spec, self._engine, task.AT_ONCE)
+        return Answered({**task.answer(mask, self._classes, top), "error": None}, mask=mask)
+
+    def _boxed(self, source: bytes | np.ndarray, spec: ImageSpec, task: Detect) -> Answered:
+        example = prepare_or_why(WithSize(spec, with_pixels=False), source)
+        if isinstance(example, str):
+            return self._bad(example)
+        outputs = self._engine(np.moveaxis(example.prepared[None], -1, 1))
+        answer = boxes_answer(outputs[0], example.size, spec, task, self._classes)
+        return Answered({**answer, "error": None}, example.prepared)
+
+    def _bad(self, reason: str) -> Answered:
+        return Answered({**dict.fromkeys(self.task.parts), "error": reason})

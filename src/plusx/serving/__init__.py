@@ -1,0 +1,1 @@
+"""A model behind HTTP: for people a page, for programs the Open Inference Protocol."""

@@ -1,0 +1,53 @@
+"""The application: what answers at which address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+
+from plusx.errors import PlusxError
+from plusx.serving import plain
+from plusx.serving.admission import Full
+from plusx.serving.refusals import status_of
+from plusx.serving.service import Service
+
+ABOUT = "Residual networks behind HTTP: `POST /predict` for people's programs, `/v2` for the Open Inference Protocol."
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application of a service; it closes the service when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(service.watch()) if service.settings.reload_s else None
+        yield
+        if watching is not None:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+        await asyncio.get_running_loop().run_in_executor(None, service.close)
+
+    app = FastAPI(title="plusx", description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.add_exception_handler(PlusxError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.include_router(plain.routes(service))
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PlusxError)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Full) else None
+    return JSONResponse({"error": str(error)}, status_of(error), headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = " ".join(str(part) for part in first["loc"])
+    return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)

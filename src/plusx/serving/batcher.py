@@ -1,0 +1,175 @@
+"""What several requests ask of one network at once, answered together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from plusx.engines import Engine
+from plusx.errors import PlusxError
+
+_DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+class Late(PlusxError):
+    """The time that a request may take is over."""
+
+
+class Closed(PlusxError):
+    """The model answers no more: it is being put away."""
+
+
+class _Asked(NamedTuple):
+    inputs: np.ndarray
+    outputs: Future[np.ndarray]
+    deadline: float | None
+    at: float
+
+
+@contextmanager
+def deadline(at: float | None) -> Iterator[None]:
+    """What this thread asks of any `Batcher` in here is to be answered by then (of `time.monotonic`), or is `Late`."""
+    token = _DEADLINE.set(at)
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
+
+
+class Batcher:
+    """An engine for many threads: it gathers what they ask, and answers it by one call of another engine.
+
+    A batch begins when the engine is free: what came meanwhile is in it. Only where others are known to be on their way
+    (`coming`) does it wait for them, `wait_s` at most, so that a request on its own is answered at once.
+
+    Args:
+        engine: is called by one thread.
+        most: examples in a batch; what a single call brings is never divided.
+        wait_s: how long the first example waits for others.
+        coming: how many callers are known of that may ask, those that wait included; None: nobody knows, and every
+            batch waits.
+        on_batch: gets each batch's size and the engine's seconds.
+
+    >>> class Doubling:
+    ...     name = "doubling"
+    ...     def __call__(self, inputs): return inputs * np.float32(2)
+    >>> batcher = Batcher(Doubling())
+    >>> batcher(np.array([[1.5]], np.float32))
+    array([[3.]], dtype=float32)
+    >>> batcher.close()
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        most: int = 32,
+        wait_s: float = 0.002,
+        coming: Callable[[], int] | None = None,
+        on_batch: Callable[[int, float], None] = lambda size, seconds: None,
+    ):
+        self.name = engine.name
+        self._engine, self._most, self._wait_s = engine, most, wait_s
+        self._coming, self._on_batch = coming, on_batch
+        self._asked: deque[_Asked] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="plusx-batcher", daemon=True)
+        self._thread.start()
+
+    def __call__(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch ..."]:
+        """The engine's outputs for these inputs, and nothing else's.
+
+        Raises:
+            Late: the thread's `deadline` passed.
+            Closed: the batcher was closed before this was asked.
+        """
+        at = _DEADLINE.get()
+        asked = _Asked(inputs, Future(), at, time.monotonic())
+        with self._changed:
+            if self._closed:
+                raise Closed("the model is being put away; ask again")
+            self._asked.append(asked)
+            self._changed.notify()
+        try:
+            return asked.outputs.result(None if at is None else max(0.0, at - time.monotonic()))
+        except TimeoutError:
+            asked.outputs.cancel()
+            raise Late("the answer was not ready in the time that a request may take") from None
+
+    def close(self) -> None:
+        """Answers what was asked, then nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (batch := self._next()) is not None:
+            if batch:
+                self._answer(batch)
+
+    def _next(self) -> list[_Asked] | None:
+        """The next batch, without those that nobody waits for any more; None when all is done."""
+        with self._changed:
+            while not self._asked:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            until = self._asked[0].at + self._wait_s
+            while self._worth_waiting() and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+            taken = self._take()
+        now = time.monotonic()
+        wanted = [one for one in taken if one.deadline is None or one.deadline > now]
+        for one in taken:
+            if one.deadline is not None and one.deadline <= now:
+                one.outputs.cancel()
+        return [one for one in wanted if one.outputs.set_running_or_notify_cancel()]
+
+    def _worth_waiting(self) -> bool:
+        waiting = sum(len(one.inputs) for one in self._asked)
+        return not self._closed and waiting < self._most and (self._coming is None or self._coming() > len(self._asked))
+
+    def _take(self) -> list[_Asked]:
+        """From the first on, as many as fit into a batch with it."""
+        taken = [self._asked.popleft()]
+        kind, size = _kind(taken[0]), len(taken[0].inputs)
+        while self._asked and _kind(self._asked[0]) == kind and size + len(self._asked[0].inputs) <= self._most:
+            taken.append(self._asked.popleft())
+            size += len(taken[-1].inputs)
+        return taken
+
+    def _answer(self, batch: list[_Asked]) -> None:
+        try:
+            inputs = batch[0].inputs if len(batch) == 1 else np.concatenate([one.inputs for one in batch])
+            began = time.perf_counter()
+            outputs = self._engine(inputs)
+            self._on_batch(len(inputs), time.perf_counter() - began)
+        except Exception as error:
+            self._fail(batch, error)
+            return
+        start = 0
+        for one in batch:
+            one.outputs.set_result(outputs[start : start + len(one.inputs)])
+            start += len(one.inputs)
+
+    def _fail(self, batch: list[_Asked], error: Exception) -> None:
+        # Whatever one of them did to the engine, the others are asked for again, each alone.
+        if len(batch) == 1:
+            batch[0].outputs.set_exception(error)
+            return
+        for one in batch:
+            self._answer([one])
+
+
+def _kind(asked: _Asked) -> tuple[tuple[int, ...], np.dtype]:
+    return asked.inputs.shape[1:], asked.inputs.dtype

@@ -1,0 +1,31 @@
+"""What a request is told that gets no answer."""
+
+from __future__ import annotations
+
+from plusx.errors import PlusxError
+from plusx.serving.admission import Full
+from plusx.serving.batcher import Closed, Late
+
+
+class Refused(PlusxError):
+    """A request that is wrong.
+
+    Args:
+        status: of HTTP.
+        what: one line, which names what is wrong and the mend.
+    """
+
+    def __init__(self, status: int, what: str):
+        super().__init__(what)
+        self.status = status
+
+
+def status_of(error: PlusxError) -> int:
+    """HTTP's status for an error.
+
+    >>> status_of(Full(2)), status_of(Refused(404, "no such model")), status_of(PlusxError("broken"))
+    (429, 404, 500)
+    """
+    if isinstance(error, Refused):
+        return error.status
+    return {Full: 429, Late: 504, Closed: 503}.get(type(error), 500)

@@ -1,0 +1,85 @@
+"""A server, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from plusx.errors import PlusxError, WrongUse
+from plusx.serving.app import create_app
+from plusx.serving.service import Service
+
+LEAST_TOKEN = 16
+
+
+def check_address(host: str, token: str | None, insecure: bool) -> None:
+    """Nothing, or WrongUse where others could ask the server and nothing keeps them from it.
+
+    >>> check_address("127.0.0.1", None, insecure=False)
+    >>> check_address("0.0.0.0", None, insecure=False)
+    Traceback (most recent call last):
+    plusx.errors.WrongUse: --host 0.0.0.0: others can reach it; set PLUSX_TOKEN to a secret of 16 characters or more, \
+or say --insecure
+    """
+    if token is not None and len(token) < LEAST_TOKEN:
+        raise WrongUse(f"PLUSX_TOKEN: a secret has {LEAST_TOKEN} characters or more")
+    if token is None and not insecure and not _is_own(host):
+        what = f"set PLUSX_TOKEN to a secret of {LEAST_TOKEN} characters or more, or say --insecure"
+        raise WrongUse(f"--host {host}: others can reach it; {what}")
+
+
+def _is_own(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections there; port 0 is any free one.
+
+    Raises:
+        PlusxError: the address is taken, or is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind((host, port))
+    except (OSError, OverflowError) as error:
+        place.close()
+        why = getattr(error, "strerror", None) or error
+        raise PlusxError(f"--host {host} --port {port}: {why}; take another port or address") from None
+    return place
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which tells the service that it is being stopped before it stops."""
+
+    def __init__(self, service: Service):
+        super().__init__(
+            uvicorn.Config(
+                create_app(service),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(service.settings.timeout_s) + 1,
+            )
+        )
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM or SIGINT lets what is inside be answered, a second one does not."""
+        self._service.draining = True
+        super().handle_exit(signal.SIGTERM if sig == signal.SIGINT and not self.should_exit else sig, frame)
+
+
+def run(service: Service, place: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT; then nothing new is taken, and what is inside is answered."""
+    with asyncio.Runner() as runner:
+        runner.run(Server(service).serve([place]))
