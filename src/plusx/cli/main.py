@@ -37,23 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (
-    audit,
-    train,
-    evaluate,
-    report,
-    predict,
-    explain,
-    embed,
-    listen,
-    serve,
-    export,
-    shrink,
-    study,
-    pack,
-    models,
-    info,
-)
+ANSWERING = (evaluate, report, predict, explain, embed, listen, serve)
+COMMANDS = (audit, train, *ANSWERING, export, shrink, study, pack, models, info)
 for command in COMMANDS:
     app.command()(command)
 

@@ -15,9 +15,7 @@ def serve(
     models: Annotated[list[Path], typer.Argument(help=".plusx files or run folders, each asked for by its name.")],
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 for any free one.")] = 8000,
-    engine: Annotated[
-        str, typer.Option(help="torch, onnx, openvino, or auto for the fastest, measured once.")
-    ] = "auto",
+    engine: Annotated[str, typer.Option(help="torch, onnx, openvino, or auto: the fastest, measured once.")] = "auto",
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait at once; others get 429.")] = 64,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that an answer may take; then 504.")] = 30.0,
     batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 32,
@@ -27,7 +25,7 @@ def serve(
     max_body: Annotated[int, typer.Option(min=1, metavar="MIB", help="The largest request, MiB.")] = 32,
     insecure: Annotated[
         bool,
-        typer.Option("--insecure", help="Let others ask without a token, at an address that is not this machine's."),
+        typer.Option("--insecure", help="Let others than this machine ask without a token."),
     ] = False,
 ) -> None:
     """Put models behind HTTP: a page for people at /, the Open Inference Protocol for programs at /v2.

@@ -66,6 +66,7 @@ async def sources_in(request: Request, most: int) -> list[tuple[str | None, byte
     Raises:
         Refused: there is none, there are too many, or the JSON is another.
     """
+    found: list[tuple[str | None, bytes]]
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == MULTIPART:
         found = await _files(request, most)
