@@ -1,4 +1,4 @@
-"""Real servers for tests: tiny models, uvicorn in a thread or `plusx serve` in a process, and plain requests to them."""
+"""Real servers for tests: tiny models, uvicorn in a thread or `plusx serve` in a process, and requests to them."""
 
 import asyncio
 import http.client
@@ -118,12 +118,11 @@ def command(
 def _port(process: subprocess.Popen[str]) -> int:
     """The port that the process says it listens at, once it answers there."""
     assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("serving "):
-            port = int(line.rpartition(":")[2])
-            _until(lambda: process.poll() is not None or _answers(port))
-            return port
-    raise AssertionError(f"plusx serve ended with {process.wait()}")
+    said = next((line for line in process.stderr if line.startswith("serving ")), None)
+    assert said is not None, f"plusx serve ended with {process.wait()}"
+    port = int(said.rpartition(":")[2])
+    _until(lambda: process.poll() is not None or _answers(port))
+    return port
 
 
 def _answers(port: int) -> bool:
