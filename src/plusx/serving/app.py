@@ -11,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
-from plusx.serving import plain
+from plusx.serving import metrics, plain
 from plusx.serving.admission import Full
+from plusx.serving.observed import Observed
 from plusx.serving.refusals import status_of
 from plusx.serving.service import Service
 from plusx.serving.v2 import routes as v2
@@ -39,6 +40,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(plain.routes(service))
     app.include_router(v2.routes(service))
+    figures = metrics.Metrics(service)
+    app.include_router(metrics.routes(figures))
+    # The last one added is the outermost.
+    app.add_middleware(Observed, service=service, metrics=figures)
     return app
 
 
