@@ -16,6 +16,7 @@ from plusx.serving.admission import Full
 from plusx.serving.observed import Observed
 from plusx.serving.refusals import status_of
 from plusx.serving.service import Service
+from plusx.serving.v2 import routes as v2
 
 ABOUT = "Residual networks behind HTTP: `POST /predict` for people's programs, `/v2` for the Open Inference Protocol."
 
@@ -38,6 +39,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(plain.routes(service))
+    app.include_router(v2.routes(service))
     figures = metrics.Metrics(service)
     app.include_router(metrics.routes(figures))
     # The last one added is the outermost.

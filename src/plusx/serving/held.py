@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from plusx.archive import Archive, read_archive
 from plusx.archive.members import MODEL_FILE
 from plusx.engines import Engine
 from plusx.engines.choose import find_engine
 from plusx.engines.golden import check_description
 from plusx.errors import PlusxError
-from plusx.predict.one import Answered, Answering
+from plusx.predict.one import Answering
 from plusx.serving.batcher import Batcher
 
 Batching = Callable[[Engine], Batcher]
@@ -31,13 +29,14 @@ class Version:
         number: 1 for the first file, and so on.
         archive: what is in it.
         batcher: runs it.
+        answer: asks it about one input, in the thread of who asks.
         loaded_at: seconds since 1970.
     """
 
     number: int
     archive: Archive
     batcher: Batcher
-    answer: Callable[[bytes | np.ndarray, int], Answered]
+    answer: Answering
     loaded_at: float = field(default_factory=time.time)
 
 
