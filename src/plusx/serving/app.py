@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
 from plusx.serving import plain
-from plusx.serving.admission import Full
-from plusx.serving.refusals import status_of
+from plusx.serving.guard import Guard
+from plusx.serving.refusals import response_of
 from plusx.serving.service import Service
 
 ABOUT = "Residual networks behind HTTP: `POST /predict` for people's programs, `/v2` for the Open Inference Protocol."
@@ -37,13 +37,13 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(plain.routes(service))
+    app.add_middleware(Guard, settings=service.settings)
     return app
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, PlusxError)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Full) else None
-    return JSONResponse({"error": str(error)}, status_of(error), headers)
+    return response_of(error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
