@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import io
+import json
 import os
 import subprocess
 import sys
@@ -106,9 +107,10 @@ def command(
     *arguments: str | Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`plusx serve ARGUMENTS` as a process on a free port: (the process, its port). It is ended afterwards."""
-    asked = [sys.executable, "-m", "plusx", "serve", *map(str, arguments), "--port", "0"]
+    asked = [sys.executable, "-m", "plusx", "serve", *map(str, arguments), "--port", "0", "--json"]
     given = {**os.environ, "PYTHONWARNINGS": "ignore", **(environment or {})}
-    with subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, env=given) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(asked, **pipes, text=True, env=given) as process:
         try:
             yield process, _port(process)
         finally:
@@ -116,20 +118,11 @@ def command(
 
 
 def _port(process: subprocess.Popen[str]) -> int:
-    """The port that the process says it listens at, once it answers there."""
-    assert process.stderr is not None
-    said = next((line for line in process.stderr if line.startswith("serving ")), None)
-    assert said is not None, f"plusx serve ended with {process.wait()}"
-    port = int(said.rpartition(":")[2])
-    _until(lambda: process.poll() is not None or _answers(port))
-    return port
-
-
-def _answers(port: int) -> bool:
-    try:
-        return ask(port, "/models").status < 500
-    except OSError:
-        return False
+    """The port that the process says it listens at; it says so once it answers there."""
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert said, f"plusx serve ended with {process.wait()}"
+    return int(json.loads(said)["url"].rpartition(":")[2])
 
 
 def ask(

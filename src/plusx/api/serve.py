@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from plusx.engines.installed import needed
 from plusx.serving.settings import Settings
@@ -18,6 +20,7 @@ def serve(
     settings: Settings | None = None,
     insecure: bool = False,
     say: Callable[[str], None] = lambda text: None,
+    started: Callable[[dict[str, Any]], None] = lambda about: None,
 ) -> None:
     """Serves models until SIGTERM or Ctrl-C, when what is being asked is still answered.
 
@@ -29,6 +32,8 @@ def serve(
         settings: how much it takes on; None: as `Settings` has it.
         insecure: whether others may ask without a token.
         say: is told what a person should know, such as the address.
+        started: is told once, for programs, when it takes requests: the `url`, the `pid`, and the `models`, each with
+            its `name`, `version`, `engine`, `precision` and `task`.
 
     Raises:
         PlusxError: a model cannot be read, the address is taken, or the extra `serve` is not installed.
@@ -37,7 +42,7 @@ def serve(
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         needed(package, "serve", "serve")
     from plusx.serving.run import check_address, listening, run
-    from plusx.serving.service import Service, named
+    from plusx.serving.service import Service, named, summary
 
     settings = settings or Settings()
     check_address(host, settings.token, insecure)
@@ -48,5 +53,10 @@ def serve(
     with place:
         service = Service(paths, engine, settings, say)
         shown = f"[{host}]" if ":" in host else host
-        say(f"serving {', '.join(paths)} at http://{shown}:{place.getsockname()[1]}")
-        run(service, place)
+        url = f"http://{shown}:{place.getsockname()[1]}"
+
+        def ready() -> None:
+            say(f"serving {', '.join(paths)} at {url}")
+            started({"url": url, "pid": os.getpid(), "models": summary(service)})
+
+        run(service, place, ready)

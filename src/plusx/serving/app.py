@@ -11,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
-from plusx.serving import plain
+from plusx.serving import metrics, plain
 from plusx.serving.guard import Guard
+from plusx.serving.observed import Observed
 from plusx.serving.refusals import response_of
 from plusx.serving.service import Service
 
@@ -37,7 +38,11 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(plain.routes(service))
+    figures = metrics.Metrics(service)
+    app.include_router(metrics.routes(figures))
     app.add_middleware(Guard, settings=service.settings)
+    # The last one added is the outermost.
+    app.add_middleware(Observed, service=service, metrics=figures)
     return app
 
 

@@ -119,7 +119,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._fail(431, f"the request's headers are above {self.limits.head_bytes} bytes")
         if len(self.pipeline) >= PIPELINED:
             self._fail(429, f"more than {PIPELINED} requests wait on this connection; read their answers first")
-        if self.parser.should_upgrade() and any(name in OF_BODIES for name, _ in self.headers):
+        if self.parser and self.parser.should_upgrade() and any(name in OF_BODIES for name, _ in self.headers):
             self._fail(501, "a request with Upgrade has no body here; send it without (HTTP/1.1 alone)")
         super().on_headers_complete()
         self.cycle.transport = cast(asyncio.Transport, self._for_answers)

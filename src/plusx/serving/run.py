@@ -6,6 +6,9 @@ import asyncio
 import math
 import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -56,9 +59,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which tells the service that it is being stopped before it stops."""
+    """uvicorn, which says when it takes requests, and tells the service that it is being stopped before it stops."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, ready: Callable[[], None] = lambda: None):
         super().__init__(
             uvicorn.Config(
                 create_app(service),
@@ -73,7 +76,13 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=int(service.settings.timeout_s) + 1,
             )
         )
-        self._service = service
+        self._service, self._ready = service, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to take connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM or SIGINT lets what is inside be answered, a second one does not."""
@@ -81,7 +90,28 @@ class Server(uvicorn.Server):
         super().handle_exit(signal.SIGTERM if sig == signal.SIGINT and not self.should_exit else sig, frame)
 
 
-def run(service: Service, place: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT; then nothing new is taken, and what is inside is answered."""
-    with asyncio.Runner() as runner:
-        runner.run(Server(service).serve([place]))
+def run(service: Service, place: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGTERM or SIGINT; then nothing new is taken, and what is inside is answered.
+
+    Args:
+        service: what answers.
+        place: where it listens, as `listening` gives it.
+        ready: is called once it takes connections.
+    """
+    with _not_raised_again(), asyncio.Runner() as runner:
+        runner.run(Server(service, ready).serve([place]))
+
+
+@contextmanager
+def _not_raised_again() -> Iterator[None]:
+    """Has a SIGTERM do nothing of itself: uvicorn, which handles it, raises it once more when all is done, which would
+    end the process before its last words, and as if it had failed."""
+    if threading.current_thread() is not threading.main_thread():
+        # There nobody handles signals, uvicorn neither.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

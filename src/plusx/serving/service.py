@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from plusx.engines import Engine
 from plusx.errors import PlusxError, nearest
@@ -118,6 +118,20 @@ class Service:
 def _timed(work: Callable[[], Result], until: float) -> Result:
     with deadline(until):
         return work()
+
+
+def summary(service: Service) -> list[dict[str, Any]]:
+    """Of each model what programs that start a server want to know."""
+    return [
+        {
+            "name": held.name,
+            "version": str(held.now.number),
+            "engine": held.now.batcher.name,
+            "precision": held.now.archive.manifest.precision,
+            "task": held.now.archive.manifest.task["name"],
+        }
+        for held in service.models.values()
+    ]
 
 
 def named(paths: Sequence[Path]) -> dict[str, Path]:
