@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
 from plusx.serving import metrics, plain
-from plusx.serving.admission import Full
+from plusx.serving.guard import Guard
 from plusx.serving.observed import Observed
-from plusx.serving.refusals import status_of
+from plusx.serving.refusals import response_of
 from plusx.serving.service import Service
 from plusx.serving.v2 import routes as v2
 
@@ -42,6 +42,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(v2.routes(service))
     figures = metrics.Metrics(service)
     app.include_router(metrics.routes(figures))
+    app.add_middleware(Guard, settings=service.settings)
     # The last one added is the outermost.
     app.add_middleware(Observed, service=service, metrics=figures)
     return app
@@ -49,8 +50,7 @@ def create_app(service: Service) -> FastAPI:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, PlusxError)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Full) else None
-    return JSONResponse({"error": str(error)}, status_of(error), headers)
+    return response_of(error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

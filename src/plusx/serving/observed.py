@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plusx.serving.guard import HEADERS
 from plusx.serving.logs import REQUESTS, fields
 from plusx.serving.metrics import Metrics
 from plusx.serving.service import Service
@@ -55,7 +56,8 @@ class Observed:
             seen.error = error
             if seen.status is None:
                 what = f"the server failed; its log says why at request {seen.id}"
-                await JSONResponse({"error": what}, BROKEN)(scope, receive, seen.send)
+                headers = {name.decode(): value.decode() for name, value in HEADERS.items()}
+                await JSONResponse({"error": what}, BROKEN, headers)(scope, receive, seen.send)
         finally:
             self._tell(scope, seen)
 
