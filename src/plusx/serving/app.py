@@ -21,8 +21,13 @@ from plusx.serving.v2 import routes as v2
 ABOUT = "Residual networks behind HTTP: `POST /predict` for people's programs, `/v2` for the Open Inference Protocol."
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application of a service; it closes the service when it ends."""
+def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
+    """The application of a service; it closes the service when it ends.
+
+    Args:
+        service: what answers.
+        proxied: whether what is in front of it tells clients the ids of their requests.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +49,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(metrics.routes(figures))
     app.add_middleware(Guard, settings=service.settings)
     # The last one added is the outermost.
-    app.add_middleware(Observed, service=service, metrics=figures)
+    app.add_middleware(Observed, service=service, metrics=figures, tells_id=not proxied)
     return app
 
 
