@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plusx.serving.guard import HEADERS
 from plusx.serving.logs import REQUESTS, fields
 from plusx.serving.metrics import Metrics
 from plusx.serving.service import Service
@@ -32,17 +33,19 @@ class Observed:
         app: what answers.
         service: whose models' names may be labels.
         metrics: is told each request.
+        tells_id: whether answers have their request's id.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, metrics: Metrics):
+    def __init__(self, app: ASGIApp, service: Service, metrics: Metrics, tells_id: bool = True):
         self._app, self._service, self._metrics = app, service, metrics
+        self._tells_id = tells_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the application does, with an `X-Request-Id`: the request's own, where it has a right one."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen = _Seen(scope, receive, send)
+        seen = _Seen(scope, receive, send, self._tells_id)
         try:
             await self._app(scope, seen.receive, seen.send)
         except ClientDisconnect:
@@ -55,7 +58,8 @@ class Observed:
             seen.error = error
             if seen.status is None:
                 what = f"the server failed; its log says why at request {seen.id}"
-                await JSONResponse({"error": what}, BROKEN)(scope, receive, seen.send)
+                headers = {name.decode(): value.decode() for name, value in HEADERS.items()}
+                await JSONResponse({"error": what}, BROKEN, headers)(scope, receive, seen.send)
         finally:
             self._tell(scope, seen)
 
@@ -94,13 +98,13 @@ class Observed:
 class _Seen:
     """What is seen of one request on its way in and out."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send):
+    def __init__(self, scope: Scope, receive: Receive, send: Send, tells_id: bool):
         self.began = time.perf_counter()
         self.id = _id_of(scope)
         self.status: int | None = None
         self.error: Exception | None = None
         self.bytes_in = self.bytes_out = 0
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._tells_id = receive, send, tells_id
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -110,7 +114,8 @@ class _Seen:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[HEADER.decode()] = self.id
+            if self._tells_id:
+                MutableHeaders(scope=message)[HEADER.decode()] = self.id
         else:
             self.bytes_out += len(message.get("body", b""))
         await self._send(message)

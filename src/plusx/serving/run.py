@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import math
 import signal
 import socket
 import threading
@@ -15,9 +15,13 @@ import uvicorn
 
 from plusx.errors import PlusxError, WrongUse
 from plusx.serving.app import create_app
+from plusx.serving.guard_head import is_loopback
+from plusx.serving.http_protocol import protocol_of
 from plusx.serving.service import Service
 
 LEAST_TOKEN = 16
+BACKLOG = 512
+"""Connections that wait to be taken."""
 
 
 def check_address(host: str, token: str | None, insecure: bool) -> None:
@@ -31,16 +35,9 @@ or say --insecure
     """
     if token is not None and len(token) < LEAST_TOKEN:
         raise WrongUse(f"PLUSX_TOKEN: a secret has {LEAST_TOKEN} characters or more")
-    if token is None and not insecure and not _is_own(host):
+    if token is None and not insecure and not is_loopback(host):
         what = f"set PLUSX_TOKEN to a secret of {LEAST_TOKEN} characters or more, or say --insecure"
         raise WrongUse(f"--host {host}: others can reach it; {what}")
-
-
-def _is_own(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -68,6 +65,11 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(service),
+                http=protocol_of(service.settings),
+                ws="none",
+                backlog=BACKLOG,
+                # uvicorn takes whole seconds; the protocol has a timer of its own.
+                timeout_keep_alive=math.ceil(service.settings.idle_s),
                 log_config=None,
                 access_log=False,
                 server_header=False,
