@@ -34,8 +34,6 @@ async def infer(service: Service, held: Held, request: Request) -> Response:
     # Before the body is read: a server that is full spends nothing on what it refuses.
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Refused(415, "Content-Encoding: nothing is unpacked here; send the request as it is")
     body = await request.body()
     with service.admission:
         version = held.now
