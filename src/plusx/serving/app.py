@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
 from plusx.serving import metrics, plain
+from plusx.serving.direct import Direct
 from plusx.serving.guard import Guard
 from plusx.serving.observed import Observed
 from plusx.serving.refusals import response_of
@@ -47,6 +48,7 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
     app.include_router(v2.routes(service))
     figures = metrics.Metrics(service)
     app.include_router(metrics.routes(figures))
+    app.add_middleware(Direct, ways=v2.ways(service))
     app.add_middleware(Guard, settings=service.settings)
     # The last one added is the outermost.
     app.add_middleware(Observed, service=service, metrics=figures, tells_id=not proxied)
