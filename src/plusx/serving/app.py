@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
-from plusx.serving import metrics, plain
+from plusx.serving import metrics, page, plain
 from plusx.serving.guard import Guard
 from plusx.serving.observed import Observed
 from plusx.serving.refusals import response_of
@@ -43,6 +43,7 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
     app.state.service = service
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.include_router(page.routes())
     app.include_router(plain.routes(service))
     app.include_router(v2.routes(service))
     figures = metrics.Metrics(service)
