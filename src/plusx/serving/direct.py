@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from re import Pattern
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plusx.errors import PlusxError
-from plusx.serving.refusals import response_of
+from plusx.serving.refusals import refusal_of, response_of
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,5 @@ async def _answered(way: Way, request: Request) -> Response:
         return await way.answer(request)
     except PlusxError as error:
         return response_of(error)
+    except RequestValidationError as error:
+        return response_of(refusal_of(error))

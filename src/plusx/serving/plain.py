@@ -10,28 +10,39 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from plusx.predict.one import Answered
 from plusx.serving.about import about
 from plusx.serving.admission import Full
+from plusx.serving.direct import Way
 from plusx.serving.held import Held, Version
 from plusx.serving.looking import Looking
 from plusx.serving.masks import painted
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
 
-Top = Annotated[int, Query(ge=1, le=1000, description="How many of the likeliest labels to list.")]
-Explain = Annotated[bool, Query(description="Whether to say where in a picture the answer comes from: `heat`.")]
-Masks = Annotated[bool, Query(description="Whether to send a segmentation's mask: `mask`, `legend`.")]
+
+class Wish(BaseModel):
+    """What a request's query asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    top: int = Field(default=5, ge=1, le=1000, description="How many of the likeliest labels to list.")
+    explain: bool = Field(default=False, description="Whether to say where in a picture an answer comes from: `heat`.")
+    masks: bool = Field(default=False, description="Whether to send a segmentation's mask: `mask`, `legend`.")
+
+
+Asked = Annotated[Wish, Query()]
 MULTIPART = "multipart/form-data"
 
 
-def routes(service: Service) -> APIRouter:
+def routes(service: Service, looking: Looking) -> APIRouter:
     """The plain part of the application."""
     router = APIRouter(tags=["plain"])
-    looking = Looking(service)
 
     @router.get("/models", summary="The models here, and what each is for")
     async def models() -> dict[str, Any]:
@@ -42,21 +53,30 @@ def routes(service: Service) -> APIRouter:
         return about(service.model(name))
 
     @router.post("/predict", summary="Answers, where there is one model")
-    async def predict(request: Request, top: Top = 5, explain: Explain = False, masks: Masks = False) -> Response:
-        return await _predicted(service, service.model(), request, top, looking if explain else None, masks)
+    async def predict(request: Request, wish: Asked) -> Response:
+        return await _predicted(service, looking, service.model(), request, wish)
 
     @router.post("/models/{name}/predict", summary="Answers of a model")
-    async def predict_by(
-        name: str, request: Request, top: Top = 5, explain: Explain = False, masks: Masks = False
-    ) -> Response:
-        return await _predicted(service, service.model(name), request, top, looking if explain else None, masks)
+    async def predict_by(name: str, request: Request, wish: Asked) -> Response:
+        return await _predicted(service, looking, service.model(name), request, wish)
 
     return router
 
 
-async def _predicted(
-    service: Service, held: Held, request: Request, top: int, looking: Looking | None, masks: bool
-) -> Response:
+def ways(service: Service, looking: Looking) -> list[Way]:
+    """Where inputs are posted."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            wish = Wish.model_validate(dict(request.query_params)) if request.query_params else Wish()
+        except ValidationError as error:
+            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
+        return await _predicted(service, looking, service.model(**request.path_params), request, wish)
+
+    return [Way("/predict", answer), Way("/models/{name}/predict", answer)]
+
+
+async def _predicted(service: Service, looking: Looking, held: Held, request: Request, wish: Wish) -> Response:
     # Before the body is read: a server that is full spends nothing on what it refuses.
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
@@ -65,16 +85,16 @@ async def _predicted(
     with service.admission:
         version = held.now
         given = [source for _, source in sources]
-        answered = await service.answers(version, given, top)
+        answered = await service.answers(version, given, wish.top)
         rows = [{"name": name, **one.row} for (name, _), one in zip(sources, answered, strict=True)]
         answer: dict[str, Any] = {"model": held.name, "version": str(version.number), "answers": rows}
         answer["duration_ms"] = round(1000 * (time.perf_counter() - began), 3)
-        if looking is not None:
+        if wish.explain:
             heats = await looking.heats(version, given, answered)
             answer |= {"heat_error": heats.error, "heat_later": heats.later}
             for row, heat in zip(rows, heats.each, strict=True):
                 row["heat"] = heat
-        if masks:
+        if wish.masks:
             await _add_masks(service, version, rows, answered)
     return JSONResponse(answer)
 
