@@ -77,16 +77,25 @@ class Narrow(_Step):
 
 
 class Repair(_Step):
-    """Trains on, by `plusx train --from` the smaller network; `taught`: with the big one as its teacher."""
+    """Trains on, by `plusx train --from` the smaller network.
+
+    Args:
+        taught: with the big network as its teacher.
+        aware: computing as int8 would, so that the weights learn to be rounded (quantisation-aware training).
+        rate: the highest learning rate, as a share of the fine-tuning's own.
+    """
 
     step: Literal["repair"] = "repair"
     epochs: float = Field(gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     taught: bool = True
     seed: int = 0
+    aware: bool = False
+    rate: float = Field(default=1.0, gt=0, le=1)
 
     def __str__(self) -> str:
-        return f"repaired for {self.epochs:.3g} epochs" + (" with a teacher" if self.taught else "")
+        how = (" as int8" if self.aware else "") + (" with a teacher" if self.taught else "")
+        return f"repaired for {self.epochs:.3g} epochs{how}"
 
     def of(self, archive: Archive, means: Means) -> Archive:
         return means.repair(archive, self)
