@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,15 +24,14 @@ from results import setting, spread, write_section
 
 HEADING = "Shrinking: int8 after a repair as int8"
 EXAMPLES = 1024
-FORMS = ("none", "in float", "as int8")
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Accuracy in per cent by split, in float and in int8, of one seed's network after a repair."""
-
-    exact: Mapping[str, float]
-    rounded: Mapping[str, float]
+REPAIRS = ("none", "in float", "as int8")
+FORMS: Mapping[str, Steps] = {
+    "float": (),
+    "int8": (Quantize(),),
+    "int8, own biases": (Quantize(corrected=False),),
+}
+Scores = Mapping[tuple[str, str], float]
+"""Accuracy in per cent, by split and form."""
 
 
 def main() -> None:
@@ -60,7 +58,7 @@ def main() -> None:
         write_section(HEADING, f"{body}\n\n`python benchmarks/aware.py --given RUN --write`")
 
 
-def compared(work: Work, splits: Mapping[str, Prepared], options: argparse.Namespace, seed: int) -> dict[str, Scored]:
+def compared(work: Work, splits: Mapping[str, Prepared], options: argparse.Namespace, seed: int) -> dict[str, Scores]:
     """One narrow network's scores, by the repair that came last."""
     steps: Steps = ()
     for share in options.shares:
@@ -72,28 +70,29 @@ def compared(work: Work, splits: Mapping[str, Prepared], options: argparse.Names
         "in float": (last,),
         "as int8": (last.model_copy(update={"aware": True}),),
     }
-    found: dict[str, Scored] = {}
-    for name in FORMS:
+    found: dict[str, Scores] = {}
+    for name in REPAIRS:
         repaired = made(narrow, repairs[name], work.means)
-        small = made(repaired, (Quantize(),), work.means)
-        found[name] = Scored(accuracies(work, repaired, splits), accuracies(work, small, splits))
+        found[name] = scored(work, repaired, splits)
         print(f"seed {seed}, {name}: {found[name]}", flush=True)
     return found
 
 
-def accuracies(work: Work, archive: Archive, splits: Mapping[str, Prepared]) -> dict[str, float]:
-    return {name: 100 * work.scores(archive, prepared)["accuracy"] for name, prepared in splits.items()}
+def scored(work: Work, archive: Archive, splits: Mapping[str, Prepared]) -> Scores:
+    forms = {name: made(archive, steps, work.means) for name, steps in FORMS.items()}
+    return {
+        (split, name): 100 * work.scores(form, prepared)["accuracy"]
+        for split, prepared in splits.items()
+        for name, form in forms.items()
+    }
 
 
-def table(rows: Sequence[Mapping[str, Scored]]) -> str:
-    splits = list(rows[0]["none"].exact)
-    heads = [f"{split}, {form}" for split in splits for form in ("float", "int8")]
-    lines = [f"| last repair | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
-    for name in FORMS:
-        cells: list[str] = []
-        for split in splits:
-            cells.append(spread([row[name].exact[split] for row in rows], ".2f"))
-            cells.append(spread([row[name].rounded[split] for row in rows], ".2f"))
+def table(rows: Sequence[Mapping[str, Scores]]) -> str:
+    columns = list(rows[0][REPAIRS[0]])
+    heads = " | ".join(f"{split}, {form}" for split, form in columns)
+    lines = [f"| last repair | {heads} |", "|---|" + "---|" * len(columns)]
+    for name in REPAIRS:
+        cells = [spread([row[name][column] for row in rows], ".2f") for column in columns]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -103,7 +102,8 @@ def note(options: argparse.Namespace) -> str:
     return (
         f"MNIST, accuracy in per cent: the median of {options.seeds} seeds, with the lowest and the highest. ResNet-20 "
         f"narrowed to {shares}, each time repaired for {options.epochs:g} epochs; the last repair takes "
-        f"{options.last:g} more, with {options.rate:g} of the rate. {setting()}."
+        f"{options.last:g} more, with {options.rate:g} of the rate. Own biases: without NNCF's correction of them. "
+        f"{setting()}."
     )
 
 

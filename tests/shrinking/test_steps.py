@@ -12,6 +12,7 @@ STEPS: Steps = (
     Repair(epochs=2, taught=True),
     Repair(epochs=0.5, taught=False, aware=True, rate=0.1),
     Quantize(),
+    Quantize(max_drop=0.01, corrected=False),
 )
 
 
@@ -20,13 +21,17 @@ def test_steps_come_back_from_their_json() -> None:
     assert steps_from_json(json.loads(stored)) == STEPS
 
 
-def test_a_repair_stored_before_there_were_some_as_int8_is_one_in_float() -> None:
-    old = {"step": "repair", "epochs": 2.0, "precision": "bfloat16", "taught": True, "seed": 0}
-    assert steps_from_json([old]) == (Repair(epochs=2, precision="bfloat16"),)
+def test_what_was_stored_before_there_was_more_to_say_means_the_same() -> None:
+    old = [
+        {"step": "repair", "epochs": 2.0, "precision": "bfloat16", "taught": True, "seed": 0},
+        {"step": "quantize", "examples": 300, "max_drop": None},
+    ]
+    assert steps_from_json(old) == (Repair(epochs=2, precision="bfloat16"), Quantize())
 
 
-def test_a_repair_says_how() -> None:
+def test_a_step_says_how() -> None:
     assert in_words(STEPS[1:3]) == "repaired for 2 epochs with a teacher, repaired for 0.5 epochs as int8"
+    assert in_words(STEPS[4:]) == "int8 but for what costs more than 0.01 with its own biases"
 
 
 @pytest.mark.parametrize("rate", [0, 1.5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 from plusx.api.shrink_means import Work
@@ -39,22 +40,25 @@ def search(points: Points, work: Work, wishes: Wishes, began: float) -> None:
         if steps is None:
             return
         step = work.repair_in(points.archive(steps), seconds)
-        work.watcher.note(f"next: {in_words((*steps, step))}")
-        _float_and_int8(points, work, (*steps, step), least, lambda: seconds_left(wishes, began))
+        steps = (*steps, step)
+        work.watcher.note(f"next: {in_words(steps)}")
+        _float_and_int8(points, steps, least, partial(_aware, points, work, steps, wishes, began))
 
 
-def _float_and_int8(points: Points, work: Work, steps: Steps, least: float, left: Callable[[], float]) -> None:
+def _float_and_int8(points: Points, steps: Steps, least: float, aware: Callable[[], Repair | None]) -> None:
     """A repaired network, and its int8; where that falls short and the float does not, what `next_form` tries then."""
-    network = points.archive(steps)
-
-    def aware() -> Repair | None:
-        seconds = AWARE_SHARE * left()
-        return None if seconds < LEAST_REPAIR_S else work.repair_in(network, seconds, aware=True)
-
     form: Steps | None = steps
     while form is not None:
         points.point(form)
         form = next_form(points.all, steps, least, aware) if int8_there() else None
+
+
+def _aware(points: Points, work: Work, steps: Steps, wishes: Wishes, began: float) -> Repair | None:
+    """The repair as int8 of the network of these steps, if it is wished for and there is time."""
+    seconds = AWARE_SHARE * seconds_left(wishes, began)
+    if not wishes.aware or seconds < LEAST_REPAIR_S:
+        return None
+    return work.repair_in(points.archive(steps), seconds, aware=True)
 
 
 def seconds_left(wishes: Wishes, began: float) -> float:

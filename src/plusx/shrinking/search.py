@@ -16,6 +16,8 @@ BOLD, CAREFUL = 4, 2
 """By how much the share falls next: more, where less than half of what may be lost is lost."""
 REPAIRS = 3
 """How often a network may be repaired before it is given up."""
+INT8 = (Quantize(), Quantize(corrected=False))
+"""The forms of int8 of all layers, in the order in which they are tried."""
 WITHIN = 6.0
 """A network whose score falls short by at most so many times the allowed drop is repaired again."""
 
@@ -76,33 +78,36 @@ def next_form(
 ) -> Steps | None:
     """The steps of the form of a network that is to be made next; None: no further one is worth it.
 
-    The network itself, then its int8. Where that falls short and the network does not, it is repaired as int8 and
-    quantised again; where that is not enough, layers go back to float, of the repaired one if it is good itself.
+    The network itself, then its int8. Where that falls short and the network does not, its int8 with the biases that it
+    has, and the network repaired as int8 and quantised again. Where that is not enough, layers go back to float, of the
+    repaired one if it is good itself. Each is made only if the one before it falls short.
 
     Args:
         points: what was found.
         steps: the network's.
         least_score: what is good enough.
-        aware: the repair as int8; None: there is no time for one. Asked for only where it is needed.
+        aware: the repair as int8; None: there is to be none. Asked for only where it is needed.
     """
     scores = {point.steps: point.score for point in points}
-    plain = (*steps, Quantize())
-    for form in (steps, plain):
-        if form not in scores:
+    if steps not in scores:
+        return steps
+    for int8 in INT8:
+        if (form := (*steps, int8)) not in scores:
             return form
-    if scores[plain] >= least_score or scores[steps] < least_score:
-        return None
+        if scores[form] >= least_score or scores[steps] < least_score:
+            return None
+    int8 = max(INT8, key=lambda one: scores[(*steps, one)])
     repaired = next((form for form in scores if form[:-1] == steps and _is_aware(form[-1])), None)
     if repaired is None:
         repair = aware()
         if repair is not None:
             return (*steps, repair)
-    elif (again := (*repaired, Quantize())) not in scores:
+    elif (again := (*repaired, int8)) not in scores:
         return again
     elif scores[again] >= least_score:
         return None
     best = repaired if repaired is not None and scores[repaired] >= least_score else steps
-    in_part = (*best, Quantize(max_drop=scores[best] - least_score))
+    in_part = (*best, int8.model_copy(update={"max_drop": scores[best] - least_score}))
     return None if in_part in scores else in_part
 
 

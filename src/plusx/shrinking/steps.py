@@ -102,20 +102,28 @@ class Repair(_Step):
 
 
 class Quantize(_Step):
-    """int8, of all layers, or of all but those that cost more than `max_drop` of the score together."""
+    """int8, of all layers, or of all but those that cost more than `max_drop` of the score together.
+
+    Args:
+        examples: training inputs by which scales are found.
+        max_drop: absolute; None: all layers.
+        corrected: with NNCF's correction of biases, or with the biases as they are.
+    """
 
     step: Literal["quantize"] = "quantize"
     examples: PositiveInt = CALIBRATED_ON
     max_drop: float | None = None
+    corrected: bool = True
 
     def __str__(self) -> str:
-        return "int8" if self.max_drop is None else f"int8 but for what costs more than {self.max_drop:.2g}"
+        what = "" if self.max_drop is None else f" but for what costs more than {self.max_drop:.2g}"
+        return f"int8{what}" + ("" if self.corrected else " with its own biases")
 
     def of(self, archive: Archive, means: Means) -> Archive:
         examples = means.examples(self.examples)
         if self.max_drop is None:
-            return quantized(archive, examples)
-        return quantized_in_part(archive, examples, means.score, self.max_drop)
+            return quantized(archive, examples, corrected=self.corrected)
+        return quantized_in_part(archive, examples, means.score, self.max_drop, corrected=self.corrected)
 
 
 Step = Drop | Narrow | Repair | Quantize
