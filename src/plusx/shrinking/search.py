@@ -16,7 +16,7 @@ BOLD, CAREFUL = 4, 2
 """By how much the share falls next: more, where less than half of what may be lost is lost."""
 REPAIRS = 3
 """How often a network may be repaired before it is given up."""
-INT8 = (Quantize(), Quantize(corrected=False))
+INT8 = (Quantize(corrected=False), Quantize())
 """The forms of int8 of all layers, in the order in which they are tried."""
 WITHIN = 6.0
 """A network whose score falls short by at most so many times the allowed drop is repaired again."""
@@ -78,9 +78,9 @@ def next_form(
 ) -> Steps | None:
     """The steps of the form of a network that is to be made next; None: no further one is worth it.
 
-    The network itself, then its int8. Where that falls short and the network does not, its int8 with the biases that it
-    has, and the network repaired as int8 and quantised again. Where that is not enough, layers go back to float, of the
-    repaired one if it is good itself. Each is made only if the one before it falls short.
+    The network itself, then its int8, with the biases that it has. Where that falls short and the network does not, its
+    int8 with biases that NNCF corrects, and the network repaired as int8 and quantised again. Where that is not enough,
+    layers go back to float, of the repaired one if it is good itself.
 
     Args:
         points: what was found.
