@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from plusx.data.samples import read_dataset
 from plusx.engines.torch import build_network
 from plusx.errors import WrongUse
 from plusx.predict.manifest import open_manifest
+from plusx.predict.one import Answering
 from plusx.predict.worker import Order, Worker, packed
 from plusx.predict.write import write_rows
+from plusx.serving.batcher import Batcher
 from plusx.tasks import TASKS, task_from_json
 from plusx.training.watch import Silent, Step
 
@@ -115,6 +118,34 @@ def test_files_and_their_bytes_have_one_answer_and_bad_ones_an_error(
     assert [answer["error"] is None for answer in answers] == [True, False, False, False, True]
     assert all("\n" not in answer["error"] for answer in answers[1:4])
     assert {**answers[0], "path": None} == answers[4]
+
+
+def test_a_servers_threads_get_the_answers_of_python(name: str, data: Path, trained: Trained, tmp_path: Path) -> None:
+    model = trained.load()
+    sources = [one_file(name, data, tmp_path).read_bytes(), b"", b"\xff\x00\x81" * 9] * 4
+    wanted = model.predict(sources)
+    batches: list[int] = []
+    batcher = Batcher(model.engine, most=4, wait_s=0.2, on_batch=lambda size, seconds: batches.append(size))
+    answering = Answering(model.archive, batcher)
+    with ThreadPoolExecutor(8) as pool:
+        found = [one.row for one in pool.map(answering, sources)]
+    batcher.close()
+    # How large batches are changes how sums are ordered.
+    assert_close([{**row, "path": None} for row in found], wanted)
+    assert max(batches) > 1
+
+
+def assert_close(found: Any, wanted: Any) -> None:
+    if isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for key in wanted:
+            assert_close(found[key], wanted[key])
+    elif isinstance(wanted, list):
+        assert len(found) == len(wanted)
+        for one, other in zip(found, wanted, strict=True):
+            assert_close(one, other)
+    else:
+        assert found == (pytest.approx(wanted, rel=1e-4, abs=1e-5) if isinstance(wanted, float) else wanted)
 
 
 def test_a_clusters_worker_writes_the_rows_of_one_machine(

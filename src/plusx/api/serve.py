@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from plusx.engines.installed import needed
 from plusx.serving.settings import Settings
@@ -18,6 +20,9 @@ def serve(
     settings: Settings | None = None,
     insecure: bool = False,
     say: Callable[[str], None] = lambda text: None,
+    started: Callable[[dict[str, Any]], None] = lambda about: None,
+    ray: str | None = None,
+    replicas: str = "2",
 ) -> None:
     """Serves models until SIGTERM or Ctrl-C, when what is being asked is still answered.
 
@@ -29,6 +34,10 @@ def serve(
         settings: how much it takes on; None: as `Settings` has it.
         insecure: whether others may ask without a token.
         say: is told what a person should know, such as the address.
+        started: is told once, for programs, when it takes requests: the `url`, the `pid`, and the `models`, each with
+            its `name`, `version`, `engine`, `precision` and `task`.
+        ray: serves by Ray Serve: `local` on this machine, `auto` on the cluster it is of, `host:port` on that one.
+        replicas: with `ray` how many answer side by side: `2`, or `1-8` as many as are asked for.
 
     Raises:
         PlusxError: a model cannot be read, the address is taken, or the extra `serve` is not installed.
@@ -37,16 +46,28 @@ def serve(
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         needed(package, "serve", "serve")
     from plusx.serving.run import check_address, listening, run
-    from plusx.serving.service import Service, named
+    from plusx.serving.service import Service, named, summary
 
     settings = settings or Settings()
     check_address(host, settings.token, insecure)
     many = [models] if isinstance(models, str | Path) else models
     paths = named([Path(model) for model in many])
+
+    def ready(port: int, about: list[dict[str, Any]]) -> None:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"serving {', '.join(paths)} at {url}")
+        started({"url": url, "pid": os.getpid(), "models": about})
+
     # Before the models are read, which takes seconds: a taken address is told at once.
-    place = listening(host, port)
-    with place:
-        service = Service(paths, engine, settings, say)
-        shown = f"[{host}]" if ":" in host else host
-        say(f"serving {', '.join(paths)} at http://{shown}:{place.getsockname()[1]}")
-        run(service, place)
+    with listening(host, port) as place:
+        port = place.getsockname()[1]
+        if ray is None:
+            service = Service(paths, engine, settings, say)
+            run(service, place, lambda: ready(port, summary(service)))
+            return
+    # The proxies listen for themselves.
+    from plusx.serving.ray import Cluster, Scale
+    from plusx.serving.ray import run as run_on_ray
+
+    cluster = Cluster(paths, engine, settings, Scale.parse(replicas), say)
+    run_on_ray(cluster, ray, host, port, lambda: ready(port, cluster.models))

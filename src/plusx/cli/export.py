@@ -14,7 +14,10 @@ def export(
     model: Annotated[Path, typer.Argument(help="A .plusx file or a run folder.")],
     to: Annotated[
         str,
-        typer.Option("--to", help="onnx, openvino, torch-export, torchvision, web, or plusx with its graph inside."),
+        typer.Option(
+            "--to",
+            help="onnx, openvino, torch-export, torchvision, web, model-repository, or plusx with its graph inside.",
+        ),
     ] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="The file or folder to write.", show_default="beside the model")

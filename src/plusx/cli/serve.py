@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from plusx.cli.output import say
+from plusx.cli.output import Json, print_json
 
 
 def serve(
@@ -27,12 +29,30 @@ def serve(
         bool,
         typer.Option("--insecure", help="Let others than this machine ask without a token."),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Serve by Ray Serve: on this machine, or at an address: auto, or host:port of a cluster.",
+        ),
+    ] = None,
+    replicas: Annotated[
+        str, typer.Option(metavar="N", help="With --ray: so many answer side by side; 1-8: as many as are asked for.")
+    ] = "2",
+    log: Annotated[
+        str | None,
+        typer.Option(help="Of each request a line on stderr: json, text, or off.", show_default="as stderr is read"),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Put models behind HTTP: a page for people at /, the Open Inference Protocol for programs at /v2.
 
     Others than this machine may ask with the secret in the environment's PLUSX_TOKEN, as `Authorization: Bearer ...`.
+    With --json one object is printed when it takes requests: its url, and its models.
     """
     from plusx.api.serve import serve as run
+    from plusx.serving.logs import logged
     from plusx.serving.settings import Settings
 
     settings = Settings(
@@ -43,4 +63,27 @@ def serve(
         batch_wait_s=batch_wait / 1000,
         body_bytes=max_body << 20,
     )
-    run(models, host=host, port=port, engine=engine, settings=settings, insecure=insecure, say=say)
+
+    out = sys.stdout
+
+    def started(about: dict[str, Any]) -> None:
+        if json:
+            with redirect_stdout(out):
+                print_json(about)
+            # A pipe's reader waits for this line while the server runs on.
+            out.flush()
+
+    # Ray tells of machines that died on stdout, where programs expect JSON.
+    with redirect_stdout(sys.stderr), logged(log, sys.stderr) as say:
+        run(
+            models,
+            host=host,
+            port=port,
+            engine=engine,
+            settings=settings,
+            insecure=insecure,
+            say=say,
+            started=started,
+            ray=ray,
+            replicas=replicas,
+        )

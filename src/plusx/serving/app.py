@@ -11,16 +11,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
-from plusx.serving import plain
-from plusx.serving.admission import Full
-from plusx.serving.refusals import status_of
+from plusx.serving import metrics, plain
+from plusx.serving.direct import Direct
+from plusx.serving.guard import Guard
+from plusx.serving.observed import Observed
+from plusx.serving.refusals import response_of
 from plusx.serving.service import Service
+from plusx.serving.v2 import routes as v2
 
 ABOUT = "Residual networks behind HTTP: `POST /predict` for people's programs, `/v2` for the Open Inference Protocol."
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application of a service; it closes the service when it ends."""
+def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
+    """The application of a service; it closes the service when it ends.
+
+    Args:
+        service: what answers.
+        proxied: whether what is in front of it tells clients the ids of their requests.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -37,13 +45,19 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(plain.routes(service))
+    app.include_router(v2.routes(service))
+    figures = metrics.Metrics(service)
+    app.include_router(metrics.routes(figures))
+    app.add_middleware(Direct, ways=v2.ways(service))
+    app.add_middleware(Guard, settings=service.settings)
+    # The last one added is the outermost.
+    app.add_middleware(Observed, service=service, metrics=figures, tells_id=not proxied)
     return app
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, PlusxError)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Full) else None
-    return JSONResponse({"error": str(error)}, status_of(error), headers)
+    return response_of(error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from fastapi.responses import JSONResponse, Response
+
 from plusx.errors import PlusxError
 from plusx.serving.admission import Full
 from plusx.serving.batcher import Closed, Late
@@ -13,11 +17,12 @@ class Refused(PlusxError):
     Args:
         status: of HTTP.
         what: one line, which names what is wrong and the mend.
+        headers: that go with the status.
     """
 
-    def __init__(self, status: int, what: str):
+    def __init__(self, status: int, what: str, headers: Mapping[str, str] | None = None):
         super().__init__(what)
-        self.status = status
+        self.status, self.headers = status, dict(headers or {})
 
 
 def status_of(error: PlusxError) -> int:
@@ -29,3 +34,15 @@ def status_of(error: PlusxError) -> int:
     if isinstance(error, Refused):
         return error.status
     return {Full: 429, Late: 504, Closed: 503}.get(type(error), 500)
+
+
+def response_of(error: PlusxError) -> Response:
+    """The error as an answer: `{"error": "..."}`.
+
+    >>> response_of(Full(2)).headers["retry-after"]
+    '2'
+    """
+    headers = error.headers if isinstance(error, Refused) else {}
+    if isinstance(error, Full):
+        headers = {"Retry-After": str(error.retry_after_s)}
+    return JSONResponse({"error": str(error)}, status_of(error), headers)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import math
 import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 
 from plusx.errors import PlusxError, WrongUse
 from plusx.serving.app import create_app
+from plusx.serving.guard_head import is_loopback
+from plusx.serving.http_protocol import protocol_of
 from plusx.serving.service import Service
 
 LEAST_TOKEN = 16
+BACKLOG = 512
+"""Connections that wait to be taken."""
 
 
 def check_address(host: str, token: str | None, insecure: bool) -> None:
@@ -28,16 +35,9 @@ or say --insecure
     """
     if token is not None and len(token) < LEAST_TOKEN:
         raise WrongUse(f"PLUSX_TOKEN: a secret has {LEAST_TOKEN} characters or more")
-    if token is None and not insecure and not _is_own(host):
+    if token is None and not insecure and not is_loopback(host):
         what = f"set PLUSX_TOKEN to a secret of {LEAST_TOKEN} characters or more, or say --insecure"
         raise WrongUse(f"--host {host}: others can reach it; {what}")
-
-
-def _is_own(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -47,7 +47,9 @@ def listening(host: str, port: int) -> socket.socket:
         PlusxError: the address is taken, or is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by its number: asyncio turns Nagle's algorithm off only for sockets that say they are TCP's, and with
+    # it each answer waited 40 ms for the client's acknowledgement.
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))
@@ -59,19 +61,32 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which tells the service that it is being stopped before it stops."""
+    """uvicorn, which says when it takes requests, and tells the service that it is being stopped before it stops."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: Service, ready: Callable[[], None] = lambda: None):
         super().__init__(
             uvicorn.Config(
                 create_app(service),
+                http=protocol_of(service.settings),
+                ws="none",
+                # Whoever can reach a server on its own machine could else say that they are someone else.
+                proxy_headers=False,
+                backlog=BACKLOG,
+                # uvicorn takes whole seconds; the protocol has a timer of its own.
+                timeout_keep_alive=math.ceil(service.settings.idle_s),
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=int(service.settings.timeout_s) + 1,
             )
         )
-        self._service = service
+        self._service, self._ready = service, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to take connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM or SIGINT lets what is inside be answered, a second one does not."""
@@ -79,7 +94,29 @@ class Server(uvicorn.Server):
         super().handle_exit(signal.SIGTERM if sig == signal.SIGINT and not self.should_exit else sig, frame)
 
 
-def run(service: Service, place: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT; then nothing new is taken, and what is inside is answered."""
-    with asyncio.Runner() as runner:
-        runner.run(Server(service).serve([place]))
+def run(service: Service, place: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serves until SIGTERM or SIGINT; then nothing new is taken, and what is inside is answered.
+
+    Args:
+        service: what answers.
+        place: where it listens, as `listening` gives it.
+        ready: is called once it takes connections.
+    """
+    server = Server(service, ready)
+    with _not_raised_again(), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve([place]))
+
+
+@contextmanager
+def _not_raised_again() -> Iterator[None]:
+    """Has a SIGTERM do nothing of itself: uvicorn, which handles it, raises it once more when all is done, which would
+    end the process before its last words, and as if it had failed."""
+    if threading.current_thread() is not threading.main_thread():
+        # There nobody handles signals, uvicorn neither.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

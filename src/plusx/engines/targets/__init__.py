@@ -99,6 +99,12 @@ def _web() -> Target:
     return web
 
 
+def _model_repository() -> Target:
+    from plusx.engines.targets import model_repository
+
+    return model_repository
+
+
 def _plusx() -> Target:
     from plusx.engines.targets import plusx
 
@@ -112,6 +118,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "torchvision": _torchvision,
     "litert": _litert,
     "web": _web,
+    "model-repository": _model_repository,
     "plusx": _plusx,
 }
 """By the names that `--to` takes."""
@@ -126,7 +133,7 @@ def find_target(name: str) -> Target:
     >>> find_target("onxn")
     Traceback (most recent call last):
     plusx.errors.WrongUse: --to onxn: no such format; did you mean onnx?; there are onnx, openvino, torch-export, \
-torchvision, litert, web, plusx
+torchvision, litert, web, model-repository, plusx
     """
     if name not in TARGETS:
         raise WrongUse(f"--to {name}: no such format{nearest(name, list(TARGETS))}; there are {', '.join(TARGETS)}")
