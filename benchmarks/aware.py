@@ -2,9 +2,10 @@
 
     python benchmarks/aware.py --given runs/resnet20 --data-dir data/mnist [--write]
 
-`--given`: a run of `plusx train mnist --model resnet20`. It is narrowed and repaired in float, twice, as `plusx shrink`
-would; then it is repaired once more, at a lower rate, by training that computes as int8, or not. Each network becomes
-int8 by the same 300 training examples. Teachers are left out, so that nothing but the way of the repair differs.
+`--given`: a run of `plusx train mnist --model resnet20 --epochs 1`. It is narrowed and repaired in float, twice, as
+`plusx shrink` would; then it is repaired once more, at a lower rate, by training that computes as int8, or not. Each
+becomes int8 by the same 300 training examples, with NNCF's correction of biases and without. Teachers are left out, so
+that nothing but the way of the last repair differs.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def main() -> None:
     parser.add_argument("--given", type=Path, required=True, help="the run of the network that is narrowed")
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"), help="where MNIST is")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.125, 0.25], help="of each narrowing")
-    parser.add_argument("--epochs", type=float, default=1.0, help="of each repair in float that follows a narrowing")
-    parser.add_argument("--last", type=float, default=1.0, help="epochs of the repair that is compared")
+    parser.add_argument("--epochs", type=float, default=0.5, help="of each repair in float that follows a narrowing")
+    parser.add_argument("--last", type=float, default=0.5, help="epochs of the repair that is compared")
     parser.add_argument("--rate", type=float, default=AWARE_RATE, help="of that one, a share of the fine-tuning's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")

@@ -32,7 +32,7 @@ def quantized(archive: Archive, examples: np.ndarray, *, corrected: bool = True)
         examples: training inputs `(count, ...)` as the network takes them, by which the scales are found.
         corrected: whether NNCF corrects each layer's bias by how rounding moves the mean of what it gives. It estimates
             that by an input which has its mean at every place, for which a layer that pads with zeros gives another
-            mean without any rounding: what is "corrected" is mostly that. A narrow network lost 1.7 points by it on
+            mean without any rounding: what is "corrected" is mostly that. A narrow network lost 2 points by it on
             MNIST, and 0.1 without it (`benchmarks/aware.py`).
 
     Raises:
