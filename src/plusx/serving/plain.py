@@ -6,25 +6,32 @@ import base64
 import binascii
 import json
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import UploadFile
 
-from plusx.data.modalities import MODALITIES
+from plusx.predict.one import Answered
+from plusx.serving.about import about
 from plusx.serving.admission import Full
-from plusx.serving.held import Held
+from plusx.serving.held import Held, Version
+from plusx.serving.looking import Looking
+from plusx.serving.masks import painted
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
 
 Top = Annotated[int, Query(ge=1, le=1000, description="How many of the likeliest labels to list.")]
+Explain = Annotated[bool, Query(description="Whether to say where in a picture the answer comes from: `heat`.")]
+Masks = Annotated[bool, Query(description="Whether to send a segmentation's mask: `mask`, `legend`.")]
 MULTIPART = "multipart/form-data"
 
 
 def routes(service: Service) -> APIRouter:
     """The plain part of the application."""
     router = APIRouter(tags=["plain"])
+    looking = Looking(service)
 
     @router.get("/models", summary="The models here, and what each is for")
     async def models() -> dict[str, Any]:
@@ -35,17 +42,21 @@ def routes(service: Service) -> APIRouter:
         return about(service.model(name))
 
     @router.post("/predict", summary="Answers, where there is one model")
-    async def predict(request: Request, top: Top = 5) -> Response:
-        return await _predicted(service, service.model(), request, top)
+    async def predict(request: Request, top: Top = 5, explain: Explain = False, masks: Masks = False) -> Response:
+        return await _predicted(service, service.model(), request, top, looking if explain else None, masks)
 
     @router.post("/models/{name}/predict", summary="Answers of a model")
-    async def predict_by(name: str, request: Request, top: Top = 5) -> Response:
-        return await _predicted(service, service.model(name), request, top)
+    async def predict_by(
+        name: str, request: Request, top: Top = 5, explain: Explain = False, masks: Masks = False
+    ) -> Response:
+        return await _predicted(service, service.model(name), request, top, looking if explain else None, masks)
 
     return router
 
 
-async def _predicted(service: Service, held: Held, request: Request, top: int) -> Response:
+async def _predicted(
+    service: Service, held: Held, request: Request, top: int, looking: Looking | None, masks: bool
+) -> Response:
     # Before the body is read: a server that is full spends nothing on what it refuses.
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
@@ -53,10 +64,29 @@ async def _predicted(service: Service, held: Held, request: Request, top: int) -
     sources = await sources_in(request, service.settings.parts)
     with service.admission:
         version = held.now
-        answered = await service.answers(version, [source for _, source in sources], top)
-    rows = [{"name": name, **one.row} for (name, _), one in zip(sources, answered, strict=True)]
-    took = {"duration_ms": round(1000 * (time.perf_counter() - began), 3)}
-    return JSONResponse({"model": held.name, "version": str(version.number), "answers": rows, **took})
+        given = [source for _, source in sources]
+        answered = await service.answers(version, given, top)
+        rows = [{"name": name, **one.row} for (name, _), one in zip(sources, answered, strict=True)]
+        answer: dict[str, Any] = {"model": held.name, "version": str(version.number), "answers": rows}
+        answer["duration_ms"] = round(1000 * (time.perf_counter() - began), 3)
+        if looking is not None:
+            heats = await looking.heats(version, given, answered)
+            answer |= {"heat_error": heats.error, "heat_later": heats.later}
+            for row, heat in zip(rows, heats.each, strict=True):
+                row["heat"] = heat
+        if masks:
+            await _add_masks(service, version, rows, answered)
+    return JSONResponse(answer)
+
+
+async def _add_masks(
+    service: Service, version: Version, rows: Sequence[dict[str, Any]], answered: Sequence[Answered]
+) -> None:
+    classes = version.archive.manifest.classes
+    there = [(row, one.mask) for row, one in zip(rows, answered, strict=True) if one.mask is not None]
+    pictures = await service.run([lambda mask=mask: painted(mask, classes) for _, mask in there])
+    for (row, _), picture in zip(there, pictures, strict=True):
+        row.update(picture)
 
 
 async def sources_in(request: Request, most: int) -> list[tuple[str | None, bytes]]:
@@ -103,27 +133,3 @@ def _one(each: Any) -> bytes:
     if "text" in each:
         return str(each["text"]).encode()
     return base64.b64decode(each["base64"], validate=True)
-
-
-def about(held: Held) -> dict[str, Any]:
-    """What people and programs are told of a model."""
-    manifest, version = held.now.archive.manifest, held.now
-    kind = MODALITIES[str(manifest.preprocessing["modality"])]
-    return {
-        "name": held.name,
-        "version": str(version.number),
-        "engine": version.batcher.name,
-        "task": manifest.task["name"],
-        "modality": manifest.preprocessing["modality"],
-        "one": kind.one,
-        "many": kind.many,
-        "classes": list(manifest.classes),
-        "precision": manifest.precision,
-        "preprocessing": manifest.preprocessing,
-        "card": None if manifest.card is None else manifest.card.model_dump(),
-        "metrics": manifest.provenance.get("metrics"),
-        "data": manifest.provenance.get("data"),
-        "created_at": manifest.created_at,
-        "loaded_at": version.loaded_at,
-        "trouble": held.trouble,
-    }
