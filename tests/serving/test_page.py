@@ -27,7 +27,6 @@ from plusx.tasks.regress import Regress
 from plusx.tasks.segment import Segment
 from plusx.tasks.transcribe import Transcribe
 
-
 TOKEN = "a-token-of-16-letters"
 NARROW = (360, 740)
 LARGER = ImageSpec(height=32, width=32, channels=1)
