@@ -69,6 +69,8 @@ class Server(uvicorn.Server):
                 create_app(service),
                 http=protocol_of(service.settings),
                 ws="none",
+                # Whoever can reach a server on its own machine could else say that they are someone else.
+                proxy_headers=False,
                 backlog=BACKLOG,
                 # uvicorn takes whole seconds; the protocol has a timer of its own.
                 timeout_keep_alive=math.ceil(service.settings.idle_s),

@@ -46,14 +46,16 @@ export function layMask({ stage }, mask, legend, named) {
   return [slider(`Mask of ${named}`, "Mask", over, 0.6), element("ul", { class: "legend" }, ...marks)];
 }
 
-/** Heat over the picture, where its `place` says; gives back elements for below it. */
-export function layHeat({ stage }, { rows, columns, values, place }, named) {
+/** Heat over the picture, where its `box` in the picture's pixels says; gives back elements for below it. */
+export function layHeat({ stage }, { rows, columns, values, box, width, height }, named) {
   const canvas = element("canvas", { class: "over heat", width: columns, height: rows, "aria-hidden": "true" });
   const board = canvas.getContext("2d");
   const pixels = board.createImageData(columns, rows);
   values.forEach((value, at) => pixels.data.set(colourOf(value), 4 * at));
   board.putImageData(pixels, 0, 0);
-  for (const side of ["left", "top", "width", "height"]) canvas.style[side] = `${100 * place[side]}%`;
+  const [left, top, right, bottom] = [box[0] / width, box[1] / height, box[2] / width, box[3] / height];
+  const place = { left, top, width: right - left, height: bottom - top };
+  for (const [side, share] of Object.entries(place)) canvas.style[side] = `${100 * share}%`;
   stage.append(canvas);
   return [slider(`Strength of the overlay over ${named}`, "Overlay", canvas, 0.9)];
 }

@@ -136,11 +136,13 @@ class Result {
     return button;
   }
 
-  async look() {
+  async look(turns = 10) {
     const words = element("p", { class: "soft", role: "status" });
     try {
-      const { answer } = await predict(this.model.name, this.input, "&explain=true");
-      if (!answer.heat) throw new Unanswered(answer.heat_error ?? "This server cannot tell where the model looked.");
+      const { answer, heat_error: why, heat_later: later } = await predict(this.model.name, this.input, "&explain=true");
+      // The graph that gives maps is made once for a model, when it is first asked for.
+      if (later && turns > 0) return this.look(turns - 1);
+      if (!answer.heat) throw new Unanswered(why ?? "This server cannot tell where the model looked.");
       const parts = layHeat(this.shown.picture, answer.heat, this.input.name);
       this.below.append(...parts);
       return { remove: () => [...parts, ...this.node.querySelectorAll(".heat")].forEach((part) => part.remove()) };

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from plusx.serving.direct import Way
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
 from plusx.serving.v2.infer import infer
@@ -93,6 +94,15 @@ def _add_models(router: APIRouter, service: Service) -> None:
     @router.post("/repository/models/{name}/unload", summary="Refused: models come with the server")
     async def loading(name: str) -> Response:
         raise Refused(400, NO_LOADING)
+
+
+def ways(service: Service) -> list[Way]:
+    """Where inputs are posted."""
+
+    async def answer(request: Request) -> Response:
+        return await infer(service, service.model(**request.path_params), request)
+
+    return [Way(f"/v2/models/{{name}}{version}/infer", answer) for version in ("", "/versions/{version}")]
 
 
 def _add_inference(router: APIRouter, service: Service) -> None:
