@@ -22,7 +22,7 @@ ONCE = frozenset(
 )
 """Headers that two readers would understand differently where they are there twice."""
 CHARSETS = ("utf-8", "utf8", "us-ascii")
-OPEN_PATHS = ("/", "/docs", "/v2/health/live", "/v2/health/ready")
+OPEN_PATHS = ("/", "/v2/health/live", "/v2/health/ready")
 OPEN_FOLDER = "/page/"
 
 
