@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from collections.abc import Sequence
 from io import BytesIO
@@ -16,6 +17,7 @@ from plusx.errors import PlusxError
 
 GZIP = b"\x1f\x8b"
 _HEADER_SIZES = (348, 540)
+MAX_HEADER_BYTES, MAX_VOXEL_BYTES = 16 << 20, 8
 _MM = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 Spacing = tuple[float, float, float]
@@ -48,7 +50,7 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
     """
     nibabel = nibabel_here()
     try:
-        image = _opened(nibabel, source)
+        image = _opened(nibabel, source, max_voxels)
         if len(image.shape) not in (3, 4):
             raise BadSample(f"the volume has {len(image.shape)} axes, not 3 or 4")
         # By the header alone: what is packed by gzip may unpack to anything.
@@ -97,8 +99,30 @@ def nibabel_here() -> Any:
     return nibabel
 
 
-def _opened(nibabel: Any, source: bytes) -> Any:
-    file = gzip.GzipFile(fileobj=BytesIO(source)) if source.startswith(GZIP) else BytesIO(source)
+class _Unpacked(gzip.GzipFile):
+    """What gzip packed, as far as the largest volume goes: where its voxels begin, the file's header decides."""
+
+    def __init__(self, source: bytes, max_voxels: int):
+        super().__init__(fileobj=BytesIO(source))
+        self._limit = MAX_HEADER_BYTES + MAX_VOXEL_BYTES * max_voxels
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As a file's `read`, of no more than the limit."""
+        if size is None or size < 0 or self.tell() + size > self._limit:
+            raise BadSample("the file's header asks for more than it may hold; save it anew")
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a file's `seek`, no farther than the limit."""
+        place = offset if whence == os.SEEK_SET else self._limit + 1
+        # `tell` is a seek by nothing.
+        if place > self._limit and (whence, offset) != (os.SEEK_CUR, 0):
+            raise BadSample("the file's header asks for more than it may hold; save it anew")
+        return super().seek(offset, whence)
+
+
+def _opened(nibabel: Any, source: bytes, max_voxels: int) -> Any:
+    file = _Unpacked(source, max_voxels) if source.startswith(GZIP) else BytesIO(source)
     start = file.read(4)
     file.seek(0)
     second = any(int.from_bytes(start, order) == _HEADER_SIZES[1] for order in ("little", "big"))
