@@ -2,24 +2,27 @@
 
     python benchmarks/serving.py [--rounds 5] [--seconds 8] [--write]
 
-Needs `hey` (https://github.com/rakyll/hey, a Debian package) and `pip install litserve`. All servers get the same form
-with one picture, a JPEG of 500x375 for ResNet-50 and a PNG of 28x28 for a small network, and take turns within a round;
-`hey` runs on the same cores. LitServe runs plusx's own decoding, engine and answers.
+Needs `hey` (https://github.com/rakyll/hey, a Debian package) and `pip install litserve`. All servers get the same JSON
+with one picture in base64, a JPEG of 500x375 for ResNet-50 and a PNG of 28x28 for a small network, and take turns
+within a round; `hey` runs on the same cores. LitServe runs plusx's own decoding, engine and answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import csv
 import io
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -38,7 +41,6 @@ from serving_models import make_models, make_pictures
 HEADING = "Serving"
 PEERS = Path(__file__).with_name("peers")
 ENGINE = {"large": "openvino", "small": "onnx"}
-BOUNDARY = "plusx-benchmark"
 WAITING = 32
 PORT = 18_080
 OVERLOAD = 10
@@ -63,14 +65,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models, pictures = make_models(folder), make_pictures(folder)
-        forms = {size: form_of(picture, folder) for size, picture in pictures.items()}
+        bodies = {size: body_of(picture) for size, picture in pictures.items()}
         body = "\n\n".join(
             [
                 f"{setting()}, {', '.join(f'{one} {version(one)}' for one in ('litserve', 'fastapi', 'uvicorn'))}",
                 f"`python benchmarks/serving.py --rounds {options.rounds} --seconds {options.seconds} --write`",
-                *(rates(size, models[size], forms[size], options) for size in models),
-                *(alone(size, models[size], forms[size], pictures[size]) for size in models),
-                *(overloaded(size, models[size], forms[size], options.seconds) for size in models),
+                *(rates(size, models[size], bodies[size], options) for size in models),
+                *(alone(size, models[size], bodies[size], pictures[size]) for size in models),
+                *(overloaded(size, models[size], bodies[size], options.seconds) for size in models),
             ]
         )
     print(body)
@@ -78,12 +80,11 @@ def main() -> None:
         write_section(HEADING, body)
 
 
-def form_of(picture: Path, folder: Path) -> Path:
-    """A form with the picture, as bytes that a load tool sends."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="{picture.name}"\r\n'
-    head += "Content-Type: application/octet-stream\r\n\r\n"
-    path = folder / f"{picture.name}.form"
-    path.write_bytes(head.encode() + picture.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode())
+def body_of(picture: Path) -> Path:
+    """A request with the picture in base64, which all servers take: LitServe's workers fail on bodies."""
+    inputs = [{"base64": base64.b64encode(picture.read_bytes()).decode()}]
+    path = picture.with_suffix(".json")
+    path.write_text(json.dumps({"inputs": inputs}), encoding="utf-8")
     return path
 
 
@@ -97,41 +98,66 @@ def servers(size: str, model: Path, port: int, *more: str) -> dict[str, list[str
 
 
 @contextmanager
-def running(command: list[str], port: int, form: Path) -> Iterator[str]:
+def running(command: list[str], port: int, request: Path) -> Iterator[str]:
     """A server's address for predictions, once it answers."""
     environment = {name: value for name, value in os.environ.items() if name not in UNSET_FOR_STARTS}
-    server = subprocess.Popen([sys.executable, "-W", "ignore", *command], env=environment, stdout=subprocess.DEVNULL)
+    # A group of its own: LitServe's workers outlive a parent that is told to end.
+    server = subprocess.Popen(
+        [sys.executable, "-W", "ignore", *command],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     url = f"http://127.0.0.1:{port}/predict"
     try:
-        wait_for(url, form, server)
+        wait_for(url, request, server)
         yield url
     finally:
         server.terminate()
-        server.wait(60)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
-def wait_for(url: str, form: Path, server: subprocess.Popen[bytes]) -> None:
+def wait_for(url: str, request: Path, server: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         if server.poll() is not None:
             sys.exit(f"{server.args} ended with {server.returncode}")
         try:
-            ask(url, form)
+            ask(url, request)
             return
         except OSError:
             time.sleep(0.2)
     sys.exit(f"{url} does not answer")
 
 
-def ask(url: str, form: Path) -> bytes:
-    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    with urllib.request.urlopen(urllib.request.Request(url, form.read_bytes(), kind)) as answer:
+def ask(url: str, request: Path) -> bytes:
+    kind = {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, request.read_bytes(), kind)) as answer:
         return answer.read()
 
 
-def loaded(url: str, form: Path, workers: int, seconds: int, each_per_second: float | None = None) -> Load:
+def loaded(url: str, request: Path, workers: int, seconds: int, each_per_second: float | None = None) -> Load:
     """`hey` with so many workers, each as fast as it is answered, or at most so many requests a second."""
-    command = ["hey", "-z", f"{seconds}s", "-c", str(workers), "-t", "60", "-m", "POST", "-D", str(form), "-o", "csv"]
-    command += ["-T", f"multipart/form-data; boundary={BOUNDARY}"]
+    command = [
+        "hey",
+        "-z",
+        f"{seconds}s",
+        "-c",
+        str(workers),
+        "-t",
+        "60",
+        "-m",
+        "POST",
+        "-D",
+        str(request),
+        "-o",
+        "csv",
+    ]
+    command += ["-T", "application/json"]
     command += [] if each_per_second is None else ["-q", f"{each_per_second:.3f}"]
     done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -143,15 +169,15 @@ def loaded(url: str, form: Path, workers: int, seconds: int, each_per_second: fl
     return Load(len(good) / max(ends, default=1.0), good, refused, len(rows) - len(good) - len(refused))
 
 
-def rates(size: str, model: Path, form: Path, options: argparse.Namespace) -> str:
+def rates(size: str, model: Path, request: Path, options: argparse.Namespace) -> str:
     """Answers a second with as many clients as wait in a queue that takes them all."""
     found: dict[str, list[float]] = {}
     tails: dict[str, list[float]] = {}
     for number in range(options.rounds):
         for title, command in servers(size, model, PORT).items():
-            with running(command, PORT, form) as url:
-                loaded(url, form, WAITING, 2)
-                load = loaded(url, form, WAITING, options.seconds)
+            with running(command, PORT, request) as url:
+                loaded(url, request, WAITING, 2)
+                load = loaded(url, request, WAITING, options.seconds)
             assert not load.other, f"{title}: {load.other} answers are neither 200 nor 429"
             assert not len(load.refused), f"{title}: refused {len(load.refused)}"
             found.setdefault(title, []).append(load.rate)
@@ -172,7 +198,7 @@ def rate_table(size: str, found: Mapping[str, list[float]], tails: Mapping[str, 
     return "\n".join(lines)
 
 
-def alone(size: str, model: Path, form: Path, picture: Path) -> str:
+def alone(size: str, model: Path, request: Path, picture: Path) -> str:
     """What a request on its own takes beside what its parts take in Python."""
     archive = read_archive(model)
     engine = ENGINES[ENGINE[size]](archive)
@@ -180,8 +206,8 @@ def alone(size: str, model: Path, form: Path, picture: Path) -> str:
     engine_ms = 1000 * median_seconds({"engine": engine}, inputs, 2.0)["engine"]
     answering, source = Answering(archive, engine), picture.read_bytes()
     python_ms = 1000 * median(timed(lambda: answering(source)) for _ in range(200))
-    with running(servers(size, model, PORT)[f"plusx serve, {ENGINE[size]}"], PORT, form) as url:
-        load = loaded(url, form, 1, 5)
+    with running(servers(size, model, PORT)[f"plusx serve, {ENGINE[size]}"], PORT, request) as url:
+        load = loaded(url, request, 1, 5)
     whole_ms = 1000 * float(np.median(load.good))
     return (
         f"{size}, one client: {whole_ms:.2f} ms from request to answer (median of {len(load.good):,}); the engine "
@@ -197,22 +223,23 @@ def timed(run: object) -> float:
     return time.perf_counter() - began
 
 
-def overloaded(size: str, model: Path, form: Path, seconds: int) -> str:
+def overloaded(size: str, model: Path, request: Path, seconds: int) -> str:
     """Ten times the requests that it can answer, and what those wait that it lets in."""
     title = f"plusx serve, {ENGINE[size]}"
-    with running(servers(size, model, PORT, "--queue", "2")[title], PORT, form) as url:
-        loaded(url, form, 2, 2)
-        calm = loaded(url, form, 1, seconds)
-        most = loaded(url, form, 2, seconds).rate
+    with running(servers(size, model, PORT, "--queue", "2")[title], PORT, request) as url:
+        loaded(url, request, 2, 2)
+        calm = loaded(url, request, 1, seconds)
+        most = loaded(url, request, 2, seconds).rate
         workers = 100
-        flood = loaded(url, form, workers, seconds, OVERLOAD * most / workers)
+        flood = loaded(url, request, workers, seconds, OVERLOAD * most / workers)
     asked = (len(flood.good) + len(flood.refused) + flood.other) / seconds
     calm_ms, p99_ms = (1000 * float(np.quantile(one.good, 0.99)) for one in (calm, flood))
     refused_ms = 1000 * np.quantile(flood.refused, [0.5, 0.99]) if len(flood.refused) else np.zeros(2)
     return (
         f"{size}, overload (`--queue 2`): {most:.0f} requests a second are answered at full load; {asked:.0f} a "
-        f"second were sent, {flood.rate:.0f} a second answered with a p99 of {p99_ms:.1f} ms, {p99_ms / calm_ms:.1f} times the "
-        f"{calm_ms:.1f} ms of one client alone; {len(flood.refused):,} got 429 (median {refused_ms[0]:.1f} ms, p99 "
+        f"second were sent, {flood.rate:.0f} a second answered with a p99 of {p99_ms:.1f} ms, "
+        f"{p99_ms / calm_ms:.1f} times the {calm_ms:.1f} ms of one client alone; "
+        f"{len(flood.refused):,} got 429 (median {refused_ms[0]:.1f} ms, p99 "
         f"{refused_ms[1]:.1f} ms), {flood.other} anything else."
     )
 

@@ -5,13 +5,15 @@ python benchmarks/peers/fastapi_eager.py large|small PORT
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 
 import torch
 import uvicorn
-from fastapi import FastAPI, UploadFile
+from fastapi import FastAPI
 from PIL import Image
+from pydantic import BaseModel
 from torchvision import transforms
 from torchvision.models import resnet50
 
@@ -30,6 +32,10 @@ PREPARED = {
 }
 
 
+class Asked(BaseModel):
+    inputs: list[dict[str, str]]
+
+
 def create_app(which: str) -> FastAPI:
     app, net, prepared = FastAPI(), NETWORKS[which](), PREPARED[which]
 
@@ -43,8 +49,8 @@ def create_app(which: str) -> FastAPI:
         return {"top": [{"label": int(i), "probability": float(p)} for p, i in zip(*top, strict=True)]}
 
     @app.post("/predict")
-    def predict(content: UploadFile) -> dict[str, object]:
-        return answer(content.file.read())
+    def predict(asked: Asked) -> dict[str, object]:
+        return answer(base64.b64decode(asked.inputs[0]["base64"]))
 
     return app
 

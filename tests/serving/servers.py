@@ -72,7 +72,8 @@ def write_model(
     torch.manual_seed(seed)
     task = task or Classify()
     seen = {"in_channels": spec.features[0], "dims": len(spec.features) - 1}
-    net = ResNet([1], 4, **{**seen, **task.network_options(classes), **options}).eval()
+    small = {"num_layers": [1], "num_filters": 4}
+    net = ResNet(**{**small, **seen, **task.network_options(classes), **options}).eval()
     recipe = Recipe(model="resnet8", preprocessing=spec)
     write_archive(build_archive(net, recipe, task, tuple(classes), {}), path)
     return path

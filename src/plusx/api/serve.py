@@ -21,6 +21,8 @@ def serve(
     insecure: bool = False,
     say: Callable[[str], None] = lambda text: None,
     started: Callable[[dict[str, Any]], None] = lambda about: None,
+    ray: str | None = None,
+    replicas: str = "2",
 ) -> None:
     """Serves models until SIGTERM or Ctrl-C, when what is being asked is still answered.
 
@@ -34,6 +36,8 @@ def serve(
         say: is told what a person should know, such as the address.
         started: is told once, for programs, when it takes requests: the `url`, the `pid`, and the `models`, each with
             its `name`, `version`, `engine`, `precision` and `task`.
+        ray: serves by Ray Serve: `local` on this machine, `auto` on the cluster it is of, `host:port` on that one.
+        replicas: with `ray` how many answer side by side: `2`, or `1-8` as many as are asked for.
 
     Raises:
         PlusxError: a model cannot be read, the address is taken, or the extra `serve` is not installed.
@@ -48,15 +52,22 @@ def serve(
     check_address(host, settings.token, insecure)
     many = [models] if isinstance(models, str | Path) else models
     paths = named([Path(model) for model in many])
+
+    def ready(port: int, about: list[dict[str, Any]]) -> None:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"serving {', '.join(paths)} at {url}")
+        started({"url": url, "pid": os.getpid(), "models": about})
+
     # Before the models are read, which takes seconds: a taken address is told at once.
-    place = listening(host, port)
-    with place:
-        service = Service(paths, engine, settings, say)
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{place.getsockname()[1]}"
+    with listening(host, port) as place:
+        port = place.getsockname()[1]
+        if ray is None:
+            service = Service(paths, engine, settings, say)
+            run(service, place, lambda: ready(port, summary(service)))
+            return
+    # The proxies listen for themselves.
+    from plusx.serving.ray import Cluster, Scale
+    from plusx.serving.ray import run as run_on_ray
 
-        def ready() -> None:
-            say(f"serving {', '.join(paths)} at {url}")
-            started({"url": url, "pid": os.getpid(), "models": summary(service)})
-
-        run(service, place, ready)
+    cluster = Cluster(paths, engine, settings, Scale.parse(replicas), say)
+    run_on_ray(cluster, ray, host, port, lambda: ready(port, cluster.models))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,17 @@ def serve(
         bool,
         typer.Option("--insecure", help="Let others than this machine ask without a token."),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Serve by Ray Serve: on this machine, or at an address: auto, or host:port of a cluster.",
+        ),
+    ] = None,
+    replicas: Annotated[
+        str, typer.Option(metavar="N", help="With --ray: so many answer side by side; 1-8: as many as are asked for.")
+    ] = "2",
     log: Annotated[
         str | None,
         typer.Option(help="Of each request a line on stderr: json, text, or off.", show_default="as stderr is read"),
@@ -52,13 +64,17 @@ def serve(
         body_bytes=max_body << 20,
     )
 
+    out = sys.stdout
+
     def started(about: dict[str, Any]) -> None:
         if json:
-            print_json(about)
+            with redirect_stdout(out):
+                print_json(about)
             # A pipe's reader waits for this line while the server runs on.
-            sys.stdout.flush()
+            out.flush()
 
-    with logged(log, sys.stderr) as say:
+    # Ray tells of machines that died on stdout, where programs expect JSON.
+    with redirect_stdout(sys.stderr), logged(log, sys.stderr) as say:
         run(
             models,
             host=host,
@@ -68,4 +84,6 @@ def serve(
             insecure=insecure,
             say=say,
             started=started,
+            ray=ray,
+            replicas=replicas,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from plusx.archive import Archive
 from plusx.data.image import ImageSpec
@@ -13,7 +13,7 @@ from plusx.data.modalities import spec_from_json
 from plusx.engines import Engine
 from plusx.predict.ahead import prepare_or_why
 from plusx.predict.boxes import WithSize, boxes_answer
-from plusx.predict.dense import OwnSize, mask_of
+from plusx.predict.dense import OwnSize, likeliest, mask_of
 from plusx.tasks import task_from_json
 from plusx.tasks.detect import Detect
 from plusx.tasks.segment import Segment
@@ -27,11 +27,13 @@ class Answered(NamedTuple):
         row: as `predict_stream` gives it, without a path: what the task answers, and `error`.
         seen: what the network saw, `(*space, channels)`; None where it was not asked, or saw tiles.
         mask: of a task with masks: each pixel's class, as large as the picture.
+        outputs: what the network gave; None where it was not asked, or for parts of the input.
     """
 
     row: dict[str, Any]
     seen: Shaped[np.ndarray, "*space channels"] | None = None
     mask: UInt8[np.ndarray, "height width"] | None = None
+    outputs: Float[np.ndarray, "*features"] | None = None
 
 
 class Answering:
@@ -64,7 +66,28 @@ class Answering:
         if isinstance(example, str):
             return self._bad(example)
         outputs = self._engine(np.moveaxis(example[None], -1, 1))
-        return Answered({**self.task.answers(outputs, self._classes, top)[0], "error": None}, example)
+        return self.of_outputs(outputs, top)[0]._replace(seen=example)
+
+    def of_outputs(self, outputs: Float[np.ndarray, "batch ..."], top: int = 5) -> list[Answered]:
+        """The answers to what the network gave for examples that came as it takes them, which are of one size.
+
+        Masks and boxes are in the pixels that it saw.
+        """
+        if isinstance(self.spec, ImageSpec) and isinstance(self.task, Segment | Detect):
+            return [self._in_place(one, self.spec, self.task, top) for one in outputs]
+        rows = self.task.answers(outputs, self._classes, top)
+        return [Answered({**row, "error": None}, outputs=one) for row, one in zip(rows, outputs, strict=True)]
+
+    def _in_place(
+        self, outputs: Float[np.ndarray, "features ..."], spec: ImageSpec, task: Segment | Detect, top: int
+    ) -> Answered:
+        size = spec.height, spec.width
+        if isinstance(task, Segment):
+            mask = likeliest(outputs, size)
+            return Answered({**task.answer(mask, self._classes, top), "error": None}, mask=mask, outputs=outputs)
+        whole = spec.model_copy(update={"fit": "stretch"})
+        row = boxes_answer(outputs, size, whole, task, self._classes)
+        return Answered({**row, "error": None}, outputs=outputs)
 
     def _masked(self, source: bytes | np.ndarray, spec: ImageSpec, task: Segment, top: int) -> Answered:
         pixels = prepare_or_why(OwnSize(spec), source)
@@ -79,7 +102,7 @@ class Answering:
             return self._bad(example)
         outputs = self._engine(np.moveaxis(example.prepared[None], -1, 1))
         answer = boxes_answer(outputs[0], example.size, spec, task, self._classes)
-        return Answered({**answer, "error": None}, example.prepared)
+        return Answered({**answer, "error": None}, example.prepared, outputs=outputs[0])
 
     def _bad(self, reason: str) -> Answered:
         return Answered({**dict.fromkeys(self.task.parts), "error": reason})

@@ -37,11 +37,12 @@ OUTCOME = pa.schema([("part", pa.int64()), ("rows", pa.int64()), ("errors", pa.i
 
 
 @contextmanager
-def joined(address: str) -> Iterator[dict[str, float]]:
+def joined(address: str, cpus: int | None = None) -> Iterator[dict[str, float]]:
     """Ray's resources by name (`CPU`, `GPU`), with this process joined to it; one that the process had joined is kept.
 
     Args:
         address: `local`, `auto` for the cluster that this machine is of, or `host:port` of its head.
+        cpus: so many has a Ray that is started here; None: the machine's.
 
     Raises:
         WrongUse: it is no such address.
@@ -57,7 +58,7 @@ def joined(address: str) -> Iterator[dict[str, float]]:
         return
     if address not in (LOCAL, AUTO):
         _check_reached(address)
-    own = {"num_cpus": available_cores(), "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    own = {"num_cpus": cpus or available_cores(), "object_store_memory": STORE_BYTES, "include_dashboard": False}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         ray.init(address=address, **quiet, **(own if address == LOCAL else {}))

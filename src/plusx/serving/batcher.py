@@ -105,6 +105,11 @@ class Batcher:
             asked.outputs.cancel()
             raise Late("the answer was not ready in the time that a request may take") from None
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a thread that answers."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Answers what was asked, then nothing more."""
         with self._changed:

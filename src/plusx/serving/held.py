@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from plusx.archive import Archive, read_archive
 from plusx.archive.members import MODEL_FILE
 from plusx.engines import Engine
 from plusx.engines.choose import find_engine
 from plusx.engines.golden import check_description
 from plusx.errors import PlusxError
-from plusx.predict.one import Answered, Answering
+from plusx.predict.one import Answering
 from plusx.serving.batcher import Batcher
 
 Batching = Callable[[Engine], Batcher]
@@ -31,13 +29,14 @@ class Version:
         number: 1 for the first file, and so on.
         archive: what is in it.
         batcher: runs it.
+        answer: asks it about one input, in the thread of who asks.
         loaded_at: seconds since 1970.
     """
 
     number: int
     archive: Archive
     batcher: Batcher
-    answer: Callable[[bytes | np.ndarray, int], Answered]
+    answer: Answering
     loaded_at: float = field(default_factory=time.time)
 
 
@@ -50,25 +49,27 @@ class Held:
         engine: of `plusx.engines`, or `auto`.
         batching: makes an engine one for many threads.
         say: is told what `auto` took.
+        number: of the version that is there now.
 
     Raises:
         PlusxError: the model cannot be read, or does not answer as its training did.
     """
 
-    def __init__(self, name: str, path: Path, engine: str, batching: Batching, say: Say = lambda text: None):
+    def __init__(
+        self, name: str, path: Path, engine: str, batching: Batching, say: Say = lambda text: None, number: int = 1
+    ):
         self.name, self.path = name, path
         self._engine, self._batching, self._say = engine, batching, say
-        self._file = path / MODEL_FILE if path.is_dir() else path
-        self._seen = _stamp(self._file)
+        self._seen = stamp(path)
         self.trouble: str | None = None
         """Why the file that is there now does not answer, where an older version goes on."""
-        self.now = self._read(1)
+        self.now = self._read(number)
 
     def changed(self) -> bool:
         """Whether another file is there than when this was last asked or read."""
-        stamp = _stamp(self._file)
-        before, self._seen = self._seen, stamp
-        return stamp is not None and stamp != before
+        now = stamp(self.path)
+        before, self._seen = self._seen, now
+        return now is not None and now != before
 
     def renew(self) -> Version | None:
         """Reads the file that is there now, and lets it answer; gives the version before.
@@ -90,10 +91,10 @@ class Held:
         return Version(number, archive, batcher, Answering(archive, batcher))
 
 
-def _stamp(file: Path) -> tuple[int, ...] | None:
-    """What changes when a file is replaced; None while there is none."""
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when a model's file, or that of a run's folder, is replaced; None while there is none."""
     try:
-        status = os.stat(file)
+        status = os.stat(path / MODEL_FILE if path.is_dir() else path)
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns

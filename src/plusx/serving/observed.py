@@ -33,17 +33,19 @@ class Observed:
         app: what answers.
         service: whose models' names may be labels.
         metrics: is told each request.
+        tells_id: whether answers have their request's id.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, metrics: Metrics):
+    def __init__(self, app: ASGIApp, service: Service, metrics: Metrics, tells_id: bool = True):
         self._app, self._service, self._metrics = app, service, metrics
+        self._tells_id = tells_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the application does, with an `X-Request-Id`: the request's own, where it has a right one."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen = _Seen(scope, receive, send)
+        seen = _Seen(scope, receive, send, self._tells_id)
         try:
             await self._app(scope, seen.receive, seen.send)
         except ClientDisconnect:
@@ -96,13 +98,13 @@ class Observed:
 class _Seen:
     """What is seen of one request on its way in and out."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send):
+    def __init__(self, scope: Scope, receive: Receive, send: Send, tells_id: bool):
         self.began = time.perf_counter()
         self.id = _id_of(scope)
         self.status: int | None = None
         self.error: Exception | None = None
         self.bytes_in = self.bytes_out = 0
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._tells_id = receive, send, tells_id
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -112,7 +114,8 @@ class _Seen:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[HEADER.decode()] = self.id
+            if self._tells_id:
+                MutableHeaders(scope=message)[HEADER.decode()] = self.id
         else:
             self.bytes_out += len(message.get("body", b""))
         await self._send(message)

@@ -47,7 +47,9 @@ def listening(host: str, port: int) -> socket.socket:
         PlusxError: the address is taken, or is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by its number: asyncio turns Nagle's algorithm off only for sockets that say they are TCP's, and with
+    # it each answer waited 40 ms for the client's acknowledgement.
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))
@@ -67,6 +69,8 @@ class Server(uvicorn.Server):
                 create_app(service),
                 http=protocol_of(service.settings),
                 ws="none",
+                # Whoever can reach a server on its own machine could else say that they are someone else.
+                proxy_headers=False,
                 backlog=BACKLOG,
                 # uvicorn takes whole seconds; the protocol has a timer of its own.
                 timeout_keep_alive=math.ceil(service.settings.idle_s),
@@ -98,8 +102,9 @@ def run(service: Service, place: socket.socket, ready: Callable[[], None] = lamb
         place: where it listens, as `listening` gives it.
         ready: is called once it takes connections.
     """
-    with _not_raised_again(), asyncio.Runner() as runner:
-        runner.run(Server(service, ready).serve([place]))
+    server = Server(service, ready)
+    with _not_raised_again(), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve([place]))
 
 
 @contextmanager

@@ -26,15 +26,23 @@ class Service:
 
     Args:
         paths: each model's file or run folder, by the name that requests ask for it.
-        engine: of `plusx.engines`, or `auto`.
+        engine: of `plusx.engines`, or `auto`; or each model's, by its name.
         settings: how much it takes on.
         say: is told what a person should know.
+        number: of the models' versions.
 
     Raises:
         PlusxError: a model cannot be read, or does not answer as its training did.
     """
 
-    def __init__(self, paths: Mapping[str, Path], engine: str, settings: Settings, say: Say = lambda text: None):
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        engine: str | Mapping[str, str],
+        settings: Settings,
+        say: Say = lambda text: None,
+        number: int = 1,
+    ):
         self.settings, self.say = settings, say
         self.admission = Admission(settings.inside)
         self.draining = False
@@ -42,7 +50,15 @@ class Service:
         self.on_batch: Callable[[str, int, float], None] = lambda model, size, seconds: None
         """Is told each batch's model, size and the engine's seconds."""
         self._pool = ThreadPoolExecutor(2 * settings.batch, thread_name_prefix="plusx-request")
-        self.models = {name: Held(name, path, engine, self._batching(name), say) for name, path in paths.items()}
+        self.models: dict[str, Held] = {}
+        for name, path in paths.items():
+            own = engine if isinstance(engine, str) else engine[name]
+            self.models[name] = Held(name, path, own, self._batching(name), say, number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether each model has what answers."""
+        return all(held.now.batcher.alive for held in self.models.values())
 
     def model(self, name: str | None = None, version: str | None = None) -> Held:
         """The model of this name; where there is one only, it needs none.

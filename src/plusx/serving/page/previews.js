@@ -1,0 +1,57 @@
+// What a person gave, as they gave it.
+
+import { element, size } from "./elements.js";
+
+const SMALL = 96;
+
+/** {node, seek, picture}: an element that shows an input; a sound's `seek`; where it is a picture, what lies over it
+ * goes into `picture`. */
+export function preview(model, input) {
+  if (input.text !== undefined) return { node: element("blockquote", {}, input.text) };
+  const address = URL.createObjectURL(input.file);
+  const forget = () => URL.revokeObjectURL(address);
+  if (model.modality === "image") return { ...picture(address, input), forget };
+  if (model.modality === "sound") return { ...sound(address, input), forget };
+  return { node: element("p", { class: "soft" }, size(input.file.size)), forget };
+}
+
+function picture(address, input) {
+  const image = element("img", { src: address, alt: `What was given: ${input.name}` });
+  const stage = element("div", { class: "picture" }, image);
+  const node = element("figure", {}, stage);
+  image.addEventListener("load", () => {
+    image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
+  });
+  image.addEventListener("error", () => {
+    stage.replaceChildren(element("p", { class: "soft" }, "This browser cannot show it."));
+  });
+  return { node, picture: { stage, image } };
+}
+
+function sound(address, input) {
+  const player = element("audio", { src: address, controls: true, "aria-label": `What was given: ${input.name}` });
+  const wave = element("canvas", { class: "wave", width: 640, height: 96, role: "img", "aria-label": "The sound's loudness over time" });
+  draw(wave, input.file).catch(() => wave.remove());
+  return {
+    node: element("figure", {}, wave, player),
+    seek: (seconds) => {
+      player.currentTime = seconds;
+      player.play().catch(() => {});
+    },
+  };
+}
+
+/** A column of the canvas is as high as the loudest sample in its share of the sound. */
+async function draw(canvas, file) {
+  const audio = new OfflineAudioContext(1, 1, 16000);
+  const samples = (await audio.decodeAudioData(await file.arrayBuffer())).getChannelData(0);
+  const board = canvas.getContext("2d");
+  board.fillStyle = getComputedStyle(document.body).getPropertyValue("--bar");
+  const each = samples.length / (canvas.width / 3);
+  for (let column = 0; column < canvas.width / 3; column++) {
+    let loudest = 0;
+    for (let at = Math.floor(column * each); at < (column + 1) * each; at++) loudest = Math.max(loudest, Math.abs(samples[at] ?? 0));
+    const high = Math.max(2, loudest * canvas.height);
+    board.fillRect(3 * column, (canvas.height - high) / 2, 2, high);
+  }
+}

@@ -1,0 +1,64 @@
+"""What is told of a model, and what is not."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import ask, png, serving, write_model
+
+from plusx.archive import read_archive, write_archive
+from plusx.archive.card import Card
+from plusx.serving.about import measured, trained_on, without_place
+
+PROVENANCE: dict[str, Any] = {
+    "recipe": {"data": "/home/ann/secret"},
+    "data": {"origin": "/home/ann/secret/digits", "train": 120, "val": 30, "skipped": "/home/ann/skipped.csv"},
+    "metrics": {"measure": "accuracy", "val_accuracy": 0.9, "elapsed_s": 12.5},
+}
+
+
+def with_provenance(path: Path, provenance: dict[str, Any], card: Card | None = None) -> Path:
+    archive = read_archive(write_model(path))
+    manifest = archive.manifest.model_copy(update={"provenance": provenance, "card": card})
+    return write_archive(replace(archive, manifest=manifest), path)
+
+
+def test_a_card_has_what_people_ask_and_no_places(tmp_path: Path) -> None:
+    card = Card(intended_use="sorting letters", limits="nothing but digits")
+    with serving(with_provenance(tmp_path / "digits.plusx", PROVENANCE, card)) as running:
+        answer = ask(running.port, "/models")
+    (about,) = json.loads(answer.body)["models"]
+    assert about["measured"] == {"measure": "accuracy", "value": 0.9, "split": "validation", "count": 30}
+    assert about["data"] == {"name": "digits", "train": 120, "val": 30}
+    assert about["card"] == {"intended_use": "sorting letters", "limits": "nothing but digits", "contact": None}
+    assert (about["task"], about["modality"], about["classes"]) == ("classify", "image", ["a", "b"])
+    assert (about["input"], about["outputs"], about["no_heat"]) == ("8x8, grey, crop", "classes", None)
+    for private in (b"/home", b"secret", b"elapsed_s", str(tmp_path).encode()):
+        assert private not in answer.body
+
+
+def test_a_refused_file_is_told_of_without_its_folder(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "digits.plusx")
+    with serving(path) as running:
+        held = running.service.model()
+        path.write_bytes(b"no model")
+        held.renew()
+        answer = ask(running.port, "/models/digits")
+        assert str(tmp_path) not in answer.body.decode()
+        assert json.loads(answer.body)["trouble"].startswith("digits.plusx: ")
+        assert ask(running.port, "/predict", png()).status == 200
+
+
+@pytest.mark.parametrize("provenance", [{}, {"metrics": None, "data": 3}, {"metrics": {"val_accuracy": "high"}}])
+def test_a_model_may_say_nothing_of_its_training(tmp_path: Path, provenance: dict[str, Any]) -> None:
+    manifest = read_archive(with_provenance(tmp_path / "m.plusx", provenance)).manifest
+    assert measured(manifest) is None
+    assert trained_on(manifest) is None
+
+
+def test_folders_are_taken_out_of_messages(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert without_place(f"{run}/model.plusx: is damaged", run) == "model.plusx: is damaged"
+    assert without_place("nothing of places", None) == "nothing of places"
