@@ -23,7 +23,8 @@ class Settings:
         json_values: numbers, texts, lists and objects in a request's JSON.
         pixels: of a picture; a model's own `max_pixels` holds where it is smaller.
         voxels: of a volume; likewise.
-        samples: of a sound or a signal, all channels together; likewise.
+        samples: of a sound, all channels together; likewise.
+        values: of a signal, all channels together; likewise.
         decoding_bytes: what may be in memory at once of examples that are being decoded; the others wait.
         url_bytes: of a request's address.
         head_bytes: of a request's line and headers together.
@@ -49,6 +50,7 @@ class Settings:
     pixels: int = 50_000_000
     voxels: int = 1 << 26
     samples: int = 1 << 26
+    values: int = 1 << 22
     decoding_bytes: int = 1 << 30
     url_bytes: int = 8 << 10
     head_bytes: int = 32 << 10
