@@ -14,6 +14,7 @@ from plusx.data.modalities import Spec
 from plusx.engines import Engine
 from plusx.engines.choose import find_engine
 from plusx.engines.golden import check_description
+from plusx.engines.threads import sharing
 from plusx.errors import PlusxError
 from plusx.predict.one import Answering
 from plusx.serving.batcher import Batcher
@@ -101,7 +102,8 @@ class Held:
     def _read(self, number: int) -> Version:
         archive = read_archive(self.path, weights=False)
         check_description(archive)
-        batcher = self._batching(find_engine(self._engine, archive, say=self._say))
+        with sharing():
+            batcher = self._batching(find_engine(self._engine, archive, say=self._say))
         return Version(number, archive, batcher, Answering(archive, batcher, self._limit))
 
 

@@ -38,6 +38,26 @@ class Wish(BaseModel):
 
 
 Asked = Annotated[Wish, Query()]
+ONE = {"type": "object", "properties": {"base64": {"type": "string"}, "text": {"type": "string"}}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "The files of a form; the bytes of a file; or JSON, each input a file in Base64 or a text.",
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {"inputs": {"type": "array", "minItems": 1, "items": ONE}},
+                }
+            },
+        },
+    }
+}
 MULTIPART = "multipart/form-data"
 
 
@@ -53,11 +73,11 @@ def routes(service: Service, looking: Looking) -> APIRouter:
     async def model(name: str) -> dict[str, Any]:
         return about(service.model(name))
 
-    @router.post("/predict", summary="Answers, where there is one model")
+    @router.post("/predict", summary="Answers, where there is one model", openapi_extra=BODY)
     async def predict(request: Request, wish: Asked) -> Response:
         return await _predicted(service, looking, service.model(), request, wish)
 
-    @router.post("/models/{name}/predict", summary="Answers of a model")
+    @router.post("/models/{name}/predict", summary="Answers of a model", openapi_extra=BODY)
     async def predict_by(name: str, request: Request, wish: Asked) -> Response:
         return await _predicted(service, looking, service.model(name), request, wish)
 

@@ -2,12 +2,12 @@
 
 import { predict, Unanswered } from "./api.js";
 import { inWords, rows } from "./answers.js";
-import { announce, byId, element, milliseconds } from "./elements.js";
+import { announce, byId, duration, element } from "./elements.js";
 import { layBoxes, layHeat, layMask } from "./overlay.js";
 import { preview } from "./previews.js";
 
 const AT_ONCE = 4;
-const LOOKS = new Set(["classify", "multilabel", "regress"]);
+const MOST_ASKED = 20;
 
 /** Results in an element; `renewed` is called when the server answers by another version than the page knows. */
 export class Results {
@@ -75,7 +75,7 @@ class Result {
     this.answers = element("div", { class: "answers" }, element("p", { class: "soft waiting" }, "Waiting …"));
     this.below = element("div", { class: "below" });
     this.took = element("span", { class: "took soft" });
-    const title = element("h3", { title: input.name }, input.name);
+    const title = element("h3", { title: input.name }, input.title ?? input.name);
     const close = element("button", { type: "button", class: "close", "aria-label": `Remove ${input.name}`, onclick: () => this.remove() }, "×");
     this.node = element("article", { class: `result ${model.modality}`, "aria-label": input.name },
       element("div", { class: "heading" }, title, this.took, close),
@@ -94,6 +94,7 @@ class Result {
     if (this.instead === null) return;
     if (this.instead.node.isConnected) this.instead.node.replaceWith(this.node);
     this.instead.shown.forget?.();
+    this.looks = this.instead.node.querySelector(".look")?.getAttribute("aria-pressed") === "true";
     this.instead = null;
   }
 
@@ -110,15 +111,16 @@ class Result {
   }
 
   show({ answer, duration_ms: own, all_ms: all }) {
-    this.took.textContent = milliseconds(own);
-    this.took.title = `The server took ${milliseconds(own)}; with the way there and back ${milliseconds(all)}`;
+    this.took.textContent = duration(own);
+    this.took.title = `The server took ${duration(own)}; with the way there and back ${duration(all)}`;
     this.node.dataset.done = answer.error === null ? "answered" : "refused";
     if (answer.error !== null) return this.say(answer.error);
     const acts = { seek: this.shown.seek ?? (() => {}), point: () => {} };
     if (this.model.task === "detect" && this.shown.picture) acts.point = layBoxes(this.shown.picture, answer.boxes, this.model.classes);
     this.answers.replaceChildren(...rows(this.model, answer, acts));
-    if (typeof answer.mask === "string" && answer.legend) this.below.append(...layMask(this.shown.picture, answer.mask, answer.legend, this.input.name));
-    if (this.model.modality === "image" && LOOKS.has(this.model.task)) this.below.append(this.looking());
+    if (answer.legend && this.shown.picture) this.below.append(...layMask(this.shown.picture, answer, this.model.classes, this.input.name));
+    if (this.model.no_heat === null) this.below.append(this.looking());
+    if (this.looks) this.below.querySelector(".look").click();
     announce(`${this.input.name}: ${inWords(answer)}`);
   }
 
@@ -136,21 +138,30 @@ class Result {
     return button;
   }
 
-  async look(turns = 10) {
+  async look() {
     const words = element("p", { class: "soft", role: "status" });
+    this.below.append(words);
     try {
-      const { answer, heat_error: why, heat_later: later } = await predict(this.model.name, this.input, "&explain=true");
-      // The graph that gives maps is made once for a model, when it is first asked for.
-      if (later && turns > 0) return this.look(turns - 1);
-      if (!answer.heat) throw new Unanswered(why ?? "This server cannot tell where the model looked.");
-      const parts = layHeat(this.shown.picture, answer.heat, this.input.name);
-      this.below.append(...parts);
-      return { remove: () => [...parts, ...this.node.querySelectorAll(".heat")].forEach((part) => part.remove()) };
+      const heat = await this.heat(() => { words.textContent = "The map is being made, once for this model …"; });
+      const [slider, layer] = layHeat(this.shown.picture, heat, this.input.name);
+      words.textContent = `Bright: what spoke for ${heat.label}`;
+      this.below.append(slider);
+      return { remove: () => [words, slider, layer].forEach((part) => part.remove()) };
     } catch (error) {
       words.textContent = error.message;
-      this.below.append(words);
       return null;
     }
+  }
+
+  /** Where the model looked; `waits` is called while the server makes what finds that. */
+  async heat(waits) {
+    for (let asked = 0; asked < MOST_ASKED; asked++) {
+      const { answer, heat_error: why, heat_later: later } = await predict(this.model.name, this.input, "&explain=true");
+      if (answer.heat) return answer.heat;
+      if (!later) throw new Unanswered(why ?? answer.error ?? "This server cannot tell where the model looked.");
+      waits();
+    }
+    throw new Unanswered("The map is still being made; try it later.");
   }
 
   fail(error) {
