@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from servers import ask, command, png, write_model
 
+from plusx.serving.run import listening
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -34,10 +34,20 @@ def limited(spec: Spec, settings: Settings) -> Spec:
     return spec
 
 
+def check_json(body: bytes, most: int) -> None:
+    """Nothing, where JSON has no more values than that.
+
+    Reading it stops all of Python, and a list of lists takes twenty times its bytes: so they are counted first.
+
+    Raises:
+        Refused: it may have more (413).
+    """
+    if sum(body.count(mark) for mark in OPENING) > most:
+        raise Refused(413, f"the JSON has more than {most} values; send files, or tensors as bytes")
+
+
 def read_json(body: bytes, settings: Settings) -> Any:
     """What a body says in JSON.
-
-    Reading it stops all of Python, and a list of lists takes twenty times its bytes: so the values are counted first.
 
     Raises:
         Refused: it is no JSON (400), or has more values than are allowed (413).
@@ -45,8 +55,7 @@ def read_json(body: bytes, settings: Settings) -> Any:
     >>> read_json(b'{"inputs": [1, 2]}', Settings())
     {'inputs': [1, 2]}
     """
-    if sum(body.count(mark) for mark in OPENING) > settings.json_values:
-        raise Refused(413, f"the JSON has more than {settings.json_values} values; send files or bytes instead")
+    check_json(body, settings.json_values)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from plusx.serving.batcher import Late
+from plusx.serving.batcher import Closed, Late
 
 
 class Memory:
@@ -26,7 +26,14 @@ class Memory:
 
     def __init__(self, limit: int):
         self.limit, self.held = limit, 0
+        self._closed = False
         self._freed = threading.Condition()
+
+    def close(self) -> None:
+        """Whoever waits, waits no more."""
+        with self._freed:
+            self._closed = True
+            self._freed.notify_all()
 
     @contextmanager
     def of(self, size: int, until: float) -> Iterator[None]:
@@ -38,11 +45,15 @@ class Memory:
 
         Raises:
             Late: so many were not free by then.
+            Closed: `close` was called.
         """
         size = min(size, self.limit)
         with self._freed:
-            if not self._freed.wait_for(lambda: self.held + size <= self.limit, max(0.0, until - time.monotonic())):
-                raise Late("the answer was not ready in the time that a request may take")
+            left = max(0.0, until - time.monotonic())
+            if not self._freed.wait_for(lambda: self._closed or self.held + size <= self.limit, left):
+                raise Late
+            if self._closed:
+                raise Closed
             self.held += size
         try:
             yield
