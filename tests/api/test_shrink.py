@@ -10,7 +10,9 @@ from plusx.api.shrink_means import Work
 from plusx.api.shrink_points import digest
 from plusx.archive import read_archive
 from plusx.errors import PlusxError, WrongUse
-from plusx.shrinking.steps import Repair
+from plusx.shrinking.points import Point
+from plusx.shrinking.speed import Speed
+from plusx.shrinking.steps import Narrow, Quantize, Repair, Steps
 from plusx.training.watch import Silent
 
 pytest.importorskip("nncf")
@@ -37,7 +39,7 @@ def run(digit_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def short_repairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Work, "repair_in", lambda self, archive, seconds: Repair(epochs=1.0))
+    monkeypatch.setattr(Work, "repair_in", lambda self, archive, seconds, aware=False: Repair(epochs=1.0, aware=aware))
 
 
 def names(folder: Path) -> list[str]:
@@ -73,6 +75,23 @@ def test_a_stopped_search_keeps_its_best_and_goes_on(run: Path, digit_folder: Pa
         plusx.shrink(other, digit_folder, out=tmp_path / "no", from_point=point)
     with pytest.raises(WrongUse, match=r"--resume: .* shrinks another model; give a new folder"):
         plusx.shrink(other, digit_folder, out=out, resume=True)
+
+
+def test_a_point_that_was_repaired_as_int8_is_made_again(run: Path, digit_folder: Path, tmp_path: Path) -> None:
+    steps: Steps = (Narrow(share=0.5), Repair(epochs=1, taught=False, aware=True, rate=0.1), Quantize())
+    speeds = {"onnx": Speed(1.0, 1.0, 1)}
+    of = digest(read_archive(run / "model.plusx"))
+    stored = {**Point("09", "", 0.5, speeds, 1, steps).as_json(), "of": of, "teacher": None}
+    path = tmp_path / "point.json"
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    made = [plusx.shrink(run, digit_folder, out=tmp_path / name, from_point=path) for name in ("one", "two")]
+    one, two = (read_archive(shrunk.model) for shrunk in made)
+    assert one.engines == two.engines
+    assert made[0].best.made == "narrowed to 50 % by taylor, repaired for 1 epochs as int8, int8"
+    recipe = one.manifest.provenance["recipe"]
+    assert recipe["fake_int8"] is True
+    assert recipe["optimizer"]["lr"] == pytest.approx(0.01, rel=0.5)
+    assert made[0].best.score > 0.5
 
 
 def test_what_is_there_is_never_written_over(run: Path, digit_folder: Path, tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_info_and_models(run: Path) -> None:
     assert "80.86 % ImageNet" in plusx("models", "resnet50").stdout
 
 
+def test_the_version_is_said() -> None:
+    assert plusx("--version") == (0, "plusx 0.1.0\n", "")
+
+
 def test_a_trained_model_is_trained_further(run: Path, digit_folder: Path, tmp_path: Path) -> None:
     choices = ["--from", run, "--freeze", "1", "--balance", "weights", "--epochs", "1", "--out", tmp_path / "run"]
     done = plusx("train", digit_folder, *choices)

@@ -202,3 +202,14 @@ def test_a_client_that_left_is_no_failure(app: FastAPI) -> None:
         assert figure(client, "plusx_requests_total", route="/left", model="", code="499") == 1
         assert figure(client, "plusx_refused_total", reason="gone") == 1
     assert json.loads(out.getvalue())["status"] == 499
+
+
+def test_a_server_whose_engine_has_stopped_says_so_to_who_can_start_it_anew(
+    client: TestClient, service: Service
+) -> None:
+    for place in ("live", "ready"):
+        assert client.get(f"/v2/health/{place}").json() == {place: True}
+    service.models["cats"].now.batcher.close()
+    for place in ("live", "ready"):
+        told = client.get(f"/v2/health/{place}")
+        assert (told.status_code, told.json()) == (503, {place: False})

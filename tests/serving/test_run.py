@@ -2,10 +2,13 @@
 
 import json
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 from servers import ask, command, png, write_model
+
+from plusx.serving.run import listening
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +35,9 @@ def test_ctrl_c_ends_it_as_well(model: Path) -> None:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err == f"serving cats at http://127.0.0.1:{port}\n"
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    with listening("127.0.0.1", 0) as place:
+        # What asyncio looks at before it turns Nagle's algorithm off for a connection.
+        assert place.proto == socket.IPPROTO_TCP

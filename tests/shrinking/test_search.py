@@ -5,7 +5,7 @@ import pytest
 from plusx.errors import WrongUse
 from plusx.shrinking.pareto import by_speed, chosen, front
 from plusx.shrinking.points import Point
-from plusx.shrinking.search import FIRST_SHARE, next_steps, share_of
+from plusx.shrinking.search import FIRST_SHARE, next_form, next_steps, share_of
 from plusx.shrinking.speed import Speed
 from plusx.shrinking.steps import Drop, Narrow, Quantize, Repair, Steps
 from plusx.shrinking.wishes import Wishes
@@ -71,6 +71,68 @@ def test_an_int8_that_is_good_where_the_float_is_not_counts():
     steps = (Narrow(share=0.125), REPAIR)
     points = [GIVEN, point(0.949, steps), point(0.951, (*steps, Quantize()))]
     assert next_steps(points, LEAST) == (*steps, Narrow(share=0.5))
+
+
+STEPS: Steps = (Narrow(share=0.125), REPAIR)
+AWARE = Repair(epochs=0.3, aware=True, rate=0.1)
+INT8, CORRECTED = Quantize(corrected=False), Quantize()
+
+
+def forms(scores: dict[Steps, float], aware: Repair | None = AWARE) -> list[tuple[str, ...]]:
+    """What is made of a network, in order, each form without the network's own steps, in words."""
+    points, made = [GIVEN], []
+    while (form := next_form(points, STEPS, LEAST, lambda: aware)) is not None:
+        made.append(tuple(map(str, form[len(STEPS) :])))
+        points.append(point(scores[form], form))
+    return made
+
+
+def in_part(base: Steps, score: float, *, corrected: bool = True) -> Steps:
+    return (*base, Quantize(max_drop=score - LEAST, corrected=corrected))
+
+
+FLOAT, PLAIN, MOVED, TRAINED = STEPS, (*STEPS, INT8), (*STEPS, CORRECTED), (*STEPS, AWARE)
+AGAIN, AGAIN_MOVED = (*TRAINED, INT8), (*TRAINED, CORRECTED)
+FOUND: dict[str, tuple[dict[Steps, float], list[Steps]]] = {
+    "an int8 that is good enough is the end": ({FLOAT: 0.955, PLAIN: 0.952}, [FLOAT, PLAIN]),
+    "a network that falls short itself has one int8": ({FLOAT: 0.94, PLAIN: 0.93}, [FLOAT, PLAIN]),
+    "then biases are corrected": ({FLOAT: 0.955, PLAIN: 0.93, MOVED: 0.953}, [FLOAT, PLAIN, MOVED]),
+    "then the network is trained as int8": (
+        {FLOAT: 0.955, PLAIN: 0.93, MOVED: 0.94, TRAINED: 0.954, AGAIN_MOVED: 0.952},
+        [FLOAT, PLAIN, MOVED, TRAINED, AGAIN_MOVED],
+    ),
+    "with biases as they were better": (
+        {FLOAT: 0.955, PLAIN: 0.94, MOVED: 0.93, TRAINED: 0.954, AGAIN: 0.952},
+        [FLOAT, PLAIN, MOVED, TRAINED, AGAIN],
+    ),
+    "then layers go back, of the trained one": (
+        {FLOAT: 0.955, PLAIN: 0.93, MOVED: 0.94, TRAINED: 0.954, AGAIN_MOVED: 0.948, in_part(TRAINED, 0.954): 0.951},
+        [FLOAT, PLAIN, MOVED, TRAINED, AGAIN_MOVED, in_part(TRAINED, 0.954)],
+    ),
+    "or of the first one, if training made the network worse": (
+        {FLOAT: 0.955, PLAIN: 0.93, MOVED: 0.94, TRAINED: 0.949, AGAIN_MOVED: 0.948, in_part(FLOAT, 0.955): 0.951},
+        [FLOAT, PLAIN, MOVED, TRAINED, AGAIN_MOVED, in_part(FLOAT, 0.955)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("scores", "order"), FOUND.values(), ids=FOUND.keys())
+def test_an_int8_that_falls_short_is_trained_before_layers_go_back(scores: dict[Steps, float], order: list[Steps]):
+    assert forms(scores) == [tuple(map(str, form[len(STEPS) :])) for form in order]
+
+
+def test_unless_it_is_to_be_trained_as_int8_layers_go_back_at_once():
+    last = in_part(FLOAT, 0.955, corrected=False)
+    scores = {FLOAT: 0.955, PLAIN: 0.94, MOVED: 0.93, last: 0.951}
+    assert forms(scores, aware=None) == [(), (str(INT8),), (str(CORRECTED),), (str(last[-1]),)]
+
+
+def test_a_repair_as_int8_is_part_of_int8_and_no_repair_of_the_network():
+    points = [GIVEN, point(0.955, FLOAT), point(0.93, PLAIN), point(0.94, TRAINED), point(0.945, AGAIN)]
+    following = next_steps(points, LEAST)
+    assert following is not None
+    assert following[: len(STEPS)] == STEPS
+    assert isinstance(following[len(STEPS)], Narrow)
 
 
 def test_the_fastest_good_one_is_chosen():

@@ -179,6 +179,13 @@ def test_each_method_does_what_it_does_in_one_process(tmp_path: Path, changes: d
         assert (together[1]["weights"][name] == weight).all()
 
 
+def test_processes_that_round_by_their_own_parts_keep_the_same_weights(tmp_path: Path) -> None:
+    together = in_world(2, training, tmp_path, {**GROUP, "epochs": 0.7, "fake_int8": True})
+    assert np.isfinite(together[0]["losses"]).all()
+    for name, weight in together[0]["weights"].items():
+        assert (together[1]["weights"][name] == weight).all()
+
+
 def test_with_synchronised_normalisation_too(tmp_path: Path) -> None:
     alone = in_world(1, training, tmp_path / "1", SYNCED)[0]
     together = in_world(3, training, tmp_path / "3", SYNCED)

@@ -47,6 +47,8 @@ RECIPES = {
     "early stopping": recipe(patience=2, epochs=8),
     "contiguous": recipe(channels_last=False),
     "bfloat16": recipe(precision="bfloat16"),
+    "as int8": recipe(fake_int8=True),
+    "as int8, many passes": recipe(fake_int8=True, learn_from=0.5, sharpness=0.05, precision="bfloat16"),
     "selection": recipe(learn_from=0.3),
     "sharpness": recipe(sharpness=0.05),
     "resize": recipe(resize=Resize(), mix=Mix()),

@@ -93,6 +93,7 @@ def shrink(
     target_latency_ms: float | None = None,
     target_size_bytes: int | None = None,
     budget_s: float = 600.0,
+    aware: bool = False,
     **choices: Any,
 ) -> Shrunk:
     """Searches for a smaller and faster form of a trained model, and stores it.
@@ -108,7 +109,7 @@ def shrink(
         resume: go on with the search in `out`.
         from_point: a point's `point.json`: its steps are made again, and nothing is searched.
         watcher: is told of the progress.
-        max_drop, target_latency_ms, target_size_bytes, budget_s: see `Wishes`.
+        max_drop, target_latency_ms, target_size_bytes, budget_s, aware: see `Wishes`.
         choices: where and how the examples are read: `data_dir`, `modality`, `val_fraction`, `max_skipped`, `cache`.
 
     Raises:
@@ -117,7 +118,7 @@ def shrink(
     """
     began = time.monotonic()
     watcher = watcher or Silent()
-    wishes = Wishes(max_drop, target_latency_ms, target_size_bytes, budget_s)
+    wishes = Wishes(max_drop, target_latency_ms, target_size_bytes, budget_s, aware)
     archive = load(model).archive
     # Found wrong now, and not after the examples are decoded.
     network_of(archive)

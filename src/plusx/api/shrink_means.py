@@ -38,6 +38,8 @@ from plusx.training.watch import Silent, Watcher
 
 CHANGES: Mapping[str, str] = {"rate_decay": "1.0", "label_smoothing": "0.0", "distill.weight": "0.7"}
 """Of the fine-tuning's recipe: all stages have changed alike, and what the teacher says is soft enough."""
+AWARE_RATE = 0.1
+"""A repair as int8 begins from weights that are good in float: it has only to move them a little."""
 MEASURED_S = 1.5
 FASTEST_FIRST = ("openvino", "onnx", "torch")
 BATCH = 32
@@ -160,9 +162,9 @@ class Work:
         main = float(scores[self.task.JUDGED_BY[0]])
         return -main if self.task.FALLS else main
 
-    def repair_in(self, archive: Archive, seconds: float) -> Repair:
-        """The repair of a network that takes so long on this machine."""
-        recipe = self._recipe(archive)
+    def repair_in(self, archive: Archive, seconds: float, *, aware: bool = False) -> Repair:
+        """The repair of a network that takes so long on this machine; `aware`: one that computes as int8 would."""
+        recipe = self._recipe(archive).model_copy(update={"fake_int8": aware})
         count = len(self.own.prepared["train"])
         best: tuple[float, Literal["float32", "bfloat16"]] | None = None
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -182,7 +184,8 @@ class Work:
         taught = self._teacher is not None and teacher_s <= best[0]
         epochs = seconds / (count * (best[0] + (teacher_s if taught else 0.0)))
         epochs = max(float(f"{epochs:.3g}"), recipe.batch_size / count)
-        return Repair(epochs=epochs, precision=best[1], taught=taught)
+        rate = AWARE_RATE if aware else 1.0
+        return Repair(epochs=epochs, precision=best[1], taught=taught, aware=aware, rate=rate)
 
     def _teacher_s(self) -> float:
         """What the teacher needs for an example."""
@@ -205,6 +208,12 @@ class Work:
         plan = self.own.plan
         changes = {**CHANGES, **plan.changes, "epochs": str(step.epochs), "precision": step.precision}
         changes["seed"] = str(step.seed or plan.seed)
+        if step.rate < 1:
+            own = self._recipe(archive).optimizer.model_dump()
+            rates = {name: own[name] for name in ("lr", "other_lr") if name in own}
+            changes |= {f"optimizer.{name}": repr(step.rate * rate) for name, rate in rates.items()}
+        if step.aware:
+            changes["fake_int8"] = "true"
         teacher = self._teacher if step.taught else None
         if teacher is None:
             del changes["distill.weight"]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 from plusx.api.shrink_means import Work
 from plusx.api.shrink_points import Points
 from plusx.shrinking.drop_blocks import droppable, without
 from plusx.shrinking.opened import network_of, with_network
-from plusx.shrinking.search import next_steps
-from plusx.shrinking.steps import Drop, Quantize, Steps, in_words
+from plusx.shrinking.search import next_form, next_steps
+from plusx.shrinking.steps import Drop, Quantize, Repair, Steps, in_words
 from plusx.shrinking.wishes import Wishes
 
 REPAIRS_PLANNED = 4
 LEAST_REPAIR_S = 2.0
+AWARE_SHARE = 1 / 3
+"""Of a repair's time, for one as int8."""
 FOR_THE_REST = 0.85
 """What a repair may take of the time that is left: int8 and measuring follow."""
 AT_ONCE = 4
@@ -28,8 +32,7 @@ def search(points: Points, work: Work, wishes: Wishes, began: float) -> None:
     work.teach(points, _teacher_for(points, work, least))
     first: Steps | None = None
     while True:
-        left_s = began + wishes.budget_s - time.monotonic()
-        seconds = min(wishes.budget_s / REPAIRS_PLANNED, FOR_THE_REST * left_s)
+        seconds = seconds_left(wishes, began)
         if seconds < LEAST_REPAIR_S:
             return
         first = _drops(work, given.score, least) if first is None else first
@@ -37,15 +40,31 @@ def search(points: Points, work: Work, wishes: Wishes, began: float) -> None:
         if steps is None:
             return
         step = work.repair_in(points.archive(steps), seconds)
-        work.watcher.note(f"next: {in_words((*steps, step))}")
-        _float_and_int8(points, (*steps, step), least)
+        steps = (*steps, step)
+        work.watcher.note(f"next: {in_words(steps)}")
+        _float_and_int8(points, steps, least, partial(_aware, points, work, steps, wishes, began))
 
 
-def _float_and_int8(points: Points, steps: Steps, least: float) -> None:
-    """A repaired network, and its int8; where that falls short and the float does not, int8 in part."""
-    point = points.point(steps)
-    if int8_there() and points.point((*steps, Quantize())).score < least <= point.score:
-        points.point((*steps, Quantize(max_drop=point.score - least)))
+def _float_and_int8(points: Points, steps: Steps, least: float, aware: Callable[[], Repair | None]) -> None:
+    """A repaired network, and its int8; where that falls short and the float does not, what `next_form` tries then."""
+    form: Steps | None = steps
+    while form is not None:
+        points.point(form)
+        form = next_form(points.all, steps, least, aware) if int8_there() else None
+
+
+def _aware(points: Points, work: Work, steps: Steps, wishes: Wishes, began: float) -> Repair | None:
+    """The repair as int8 of the network of these steps, if it is wished for and there is time."""
+    seconds = AWARE_SHARE * seconds_left(wishes, began)
+    if not wishes.aware or seconds < LEAST_REPAIR_S:
+        return None
+    return work.repair_in(points.archive(steps), seconds, aware=True)
+
+
+def seconds_left(wishes: Wishes, began: float) -> float:
+    """What a repair may take now."""
+    left_s = began + wishes.budget_s - time.monotonic()
+    return min(wishes.budget_s / REPAIRS_PLANNED, FOR_THE_REST * left_s)
 
 
 def _teacher_for(points: Points, work: Work, least: float) -> str | None:

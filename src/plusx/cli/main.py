@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from plusx import __version__
 from plusx.cli.audit import audit
 from plusx.cli.embed import embed
 from plusx.cli.evaluate import evaluate
@@ -43,8 +45,19 @@ for command in COMMANDS:
     app.command()(command)
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"plusx {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+]
+
+
 @app.callback()
-def _plusx() -> None:
+def _plusx(version: Version = False) -> None:
     pass
 
 

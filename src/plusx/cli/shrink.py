@@ -26,6 +26,9 @@ def shrink(
         str | None, typer.Option(metavar="SIZE", help="The largest model file, such as 1MB.")
     ] = None,
     budget: Annotated[str, typer.Option(help="About how long the search may take, such as 30s, 5m or 2h.")] = "10m",
+    aware: Annotated[
+        bool, typer.Option("--aware", help="Train as int8 what loses too much in int8, before layers stay in float.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="A new folder.", show_default="one under runs/")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in --out.")] = False,
     from_point: Annotated[
@@ -61,6 +64,7 @@ def shrink(
             target_latency_ms=latency_ms,
             target_size_bytes=size,
             budget_s=seconds_of(budget),
+            aware=aware,
             data_dir=data_dir,
             modality=modality,
             cache=cache,

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from plusx.data.bombs import MOST_SCANS, scans_of, tile_of, webp_size
 from plusx.errors import PlusxError
 
 
@@ -63,8 +64,14 @@ def opened(source: bytes, max_pixels: int | None) -> ImageFile.ImageFile:
     plugin = next((plugin for start, plugin in _SIGNATURES if source.startswith(start)), None)
     if plugin is None:
         raise BadSample("not a PNG, JPEG, WebP, BMP, GIF or TIFF picture, whatever its name says")
+    if plugin is WebPImageFile and (size := webp_size(source)) is not None:
+        _check_size(size, max_pixels)
     picture = plugin(BytesIO(source))
     _check_size(picture.size, max_pixels)
+    if isinstance(picture, TiffImageFile):
+        _check_size(tile_of(picture), max_pixels, least=0)
+    if isinstance(picture, JpegImageFile) and scans_of(source, picture) > MOST_SCANS:
+        raise BadSample(f"a JPEG of more than {MOST_SCANS} scans; save it anew")
     return picture
 
 
@@ -79,9 +86,9 @@ def from_array(source: np.ndarray, max_pixels: int | None) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(source))
 
 
-def _check_size(size: tuple[int, int], max_pixels: int | None) -> None:
+def _check_size(size: tuple[int, int], max_pixels: int | None, least: int = 1) -> None:
     width, height = size
-    if width < 1 or height < 1:
+    if width < least or height < least:
         raise BadSample("the picture has no pixels")
     if max_pixels is not None and width * height > max_pixels:
         raise BadSample(f"{width} x {height} pixels are above the limit of {max_pixels} (max_pixels)")

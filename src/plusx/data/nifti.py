@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
+import os
 import struct
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -16,6 +19,7 @@ from plusx.errors import PlusxError
 
 GZIP = b"\x1f\x8b"
 _HEADER_SIZES = (348, 540)
+MAX_HEADER_BYTES, MAX_VOXEL_BYTES = 16 << 20, 8
 _MM = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 Spacing = tuple[float, float, float]
@@ -36,6 +40,25 @@ def is_nifti(source: bytes) -> bool:
     return len(source) >= 4 and any(struct.unpack(order + "i", source[:4])[0] in _HEADER_SIZES for order in "<>")
 
 
+def voxels_of(source: bytes) -> int:
+    """How many voxels a NIfTI file says it has; 0 where its header cannot be read.
+
+    >>> voxels_of(struct.pack("<i36x8h", 348, 3, 10, 20, 30, 1, 1, 1, 1))
+    6000
+    """
+    try:
+        head = gzip.GzipFile(fileobj=BytesIO(source)).read(80) if source.startswith(GZIP) else source[:80]
+        (size,) = struct.unpack_from("<i", head)
+        order = "<" if size in _HEADER_SIZES else ">"
+        second = struct.unpack_from(order + "i", head)[0] == _HEADER_SIZES[1]
+        axes, *sizes = (
+            struct.unpack_from(order + "8q", head, 16) if second else struct.unpack_from(order + "8h", head, 40)
+        )
+    except (OSError, EOFError, zlib.error, struct.error):
+        return 0
+    return max(0, math.prod(sizes[: max(0, axes)]))
+
+
 def read_nifti(source: bytes, max_voxels: int) -> Voxels:
     """A NIfTI volume as its scanner's axes stand in the body, whatever order the file has them in.
 
@@ -48,7 +71,7 @@ def read_nifti(source: bytes, max_voxels: int) -> Voxels:
     """
     nibabel = nibabel_here()
     try:
-        image = _opened(nibabel, source)
+        image = _opened(nibabel, source, max_voxels)
         if len(image.shape) not in (3, 4):
             raise BadSample(f"the volume has {len(image.shape)} axes, not 3 or 4")
         # By the header alone: what is packed by gzip may unpack to anything.
@@ -97,8 +120,30 @@ def nibabel_here() -> Any:
     return nibabel
 
 
-def _opened(nibabel: Any, source: bytes) -> Any:
-    file = gzip.GzipFile(fileobj=BytesIO(source)) if source.startswith(GZIP) else BytesIO(source)
+class _Unpacked(gzip.GzipFile):
+    """What gzip packed, as far as the largest volume goes: where its voxels begin, the file's header decides."""
+
+    def __init__(self, source: bytes, max_voxels: int):
+        super().__init__(fileobj=BytesIO(source))
+        self._limit = MAX_HEADER_BYTES + MAX_VOXEL_BYTES * max_voxels
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As a file's `read`, of no more than the limit."""
+        if size is None or size < 0 or self.tell() + size > self._limit:
+            raise BadSample("the file's header asks for more than it may hold; save it anew")
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a file's `seek`, no farther than the limit."""
+        place = offset if whence == os.SEEK_SET else self._limit + 1
+        # `tell` is a seek by nothing.
+        if place > self._limit and (whence, offset) != (os.SEEK_CUR, 0):
+            raise BadSample("the file's header asks for more than it may hold; save it anew")
+        return super().seek(offset, whence)
+
+
+def _opened(nibabel: Any, source: bytes, max_voxels: int) -> Any:
+    file = _Unpacked(source, max_voxels) if source.startswith(GZIP) else BytesIO(source)
     start = file.read(4)
     file.seek(0)
     second = any(int.from_bytes(start, order) == _HEADER_SIZES[1] for order in ("little", "big"))

@@ -37,7 +37,10 @@ def read_npy(source: bytes) -> np.ndarray:
     if len(source) - file.tell() < count * dtype.itemsize:
         raise BadSample("the file is cut short; copy it again")
     values = np.frombuffer(source, dtype, count, file.tell())
-    return values.reshape(shape, order="F" if fortran else "C")
+    try:
+        return values.reshape(shape, order="F" if fortran else "C")
+    except ValueError:  # more axes than NumPy has, or longer ones
+        raise BadSample("not a .npy file, or a damaged one") from None
 
 
 def common_ndim(files: Iterable[str]) -> int | None:
@@ -58,6 +61,6 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     # Whatever a parser of other people's text may raise.
     except Exception as error:
         raise BadSample("not a .npy file, or a damaged one") from error
-    if any(size < 0 for size in shape):
+    if any(type(size) is not int or size < 0 for size in shape):
         raise BadSample("not a .npy file, or a damaged one")
     return shape, fortran, dtype

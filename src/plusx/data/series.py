@@ -17,6 +17,7 @@ FOLDER = "/"
 ENDING = ".dcm"
 PREAMBLE = 128
 MAGIC = b"DICM"
+MOST_FILES = 20_000
 INDEX = "DICOMDIR"
 """The list of files on a DICOM disc: it has a slice's first bytes, and is none."""
 
@@ -81,6 +82,9 @@ def series_bytes(folder: Path, limit_bytes: int) -> bytes:
     return packed.getvalue()
 
 
+_ENTRY = b"PK\x01\x02"
+
+
 def _beside(name: str) -> bool:
     """Whether a zip's file is none of a series, as the hidden copies that a Mac puts beside each."""
     return os.path.basename(name) == INDEX or os.path.basename(name).startswith(".")
@@ -90,13 +94,16 @@ def zipped_slices(source: bytes, limit_bytes: int) -> dict[str, bytes]:
     """The DICOM files in a zip, by name, told by their endings or first bytes; what else is in it is passed over.
 
     Raises:
-        BadSample: no zip that can be read, one with a password, or with too many bytes.
+        BadSample: no zip that can be read, one with a password, or with too many bytes or files.
     """
+    # Before they are listed, which takes longer than their bytes would.
+    if source.count(_ENTRY) > MOST_FILES:
+        raise BadSample(f"the zip holds more than {MOST_FILES} files")
     try:
         with zipfile.ZipFile(BytesIO(source)) as file:
             members = [one for one in file.infolist() if not one.is_dir()]
             if sum(one.file_size for one in members) > limit_bytes:
-                raise BadSample(f"the zip's files are larger than {limit_bytes >> 30} GiB")
+                raise BadSample(f"the zip's files are larger than {limit_bytes >> 20} MiB")
             # No more is unpacked than the sizes say.
             files = {one.filename: file.read(one) for one in members if not _beside(one.filename)}
     except BadSample:

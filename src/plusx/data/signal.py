@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, PositiveFloat, model_validator
 
 from plusx.data.decode import BadSample
 from plusx.data.npy import MAGIC, read_npy
-from plusx.data.table import Series, read_series
+from plusx.data.table import MAX_SAMPLES, Series, read_series
 
 EXTENSIONS = (".npy", ".csv")
 """The file endings, in lower case, by which signals are found in folders."""
@@ -48,6 +48,8 @@ class SignalSpec(BaseModel, frozen=True, extra="forbid"):
     """Samples a second of whatever has no time column. None: `rate_hz`."""
     fill: Literal["edge", "zero"] = "edge"
     """What a signal that is too short is padded with."""
+    max_samples: int = Field(default=MAX_SAMPLES, ge=1)
+    """Signals of more, all channels together, also once they are resampled, are refused before that."""
     mean: tuple[float, ...] = Field(default_factory=lambda data: (0.0,) * data.get("channels", 1))
     """Per channel, in the signal's own unit. The network subtracts it; `prepare` does not."""
     std: tuple[float, ...] = Field(default_factory=lambda data: (1.0,) * data.get("channels", 1))
@@ -98,27 +100,29 @@ class SignalSpec(BaseModel, frozen=True, extra="forbid"):
             BadSample: no signal, damaged, of other channels, with a value that is no finite number, or samples that are
                 not evenly spaced where the spec has a rate.
         """
-        values, rate_hz = read_signal(source)
+        values, rate_hz = read_signal(source, self.max_samples)
         if values.shape[1] != self.channels:
             raise BadSample(f"the signal has {values.shape[1]} channels, not {self.channels}")
         if self.rate_hz is not None:
-            values = at_rate(values, rate_hz or self.file_rate_hz or self.rate_hz, self.rate_hz)
+            from_hz = rate_hz or self.file_rate_hz or self.rate_hz
+            values = at_rate(values, from_hz, self.rate_hz, self.max_samples)
         return of_length(values, self.length, self.fill)
 
 
-def read_signal(source: bytes | np.ndarray) -> Series:
+def read_signal(source: bytes | np.ndarray, max_samples: int = MAX_SAMPLES) -> Series:
     """A signal's numbers as float32 (time, channels), and its rate where the file says it.
 
     Raises:
         BadSample: as `SignalSpec.prepare`, for any number of channels.
     """
     if isinstance(source, bytes) and not source.startswith(MAGIC):
-        found = read_series(source)
+        found = read_series(source, max_samples)
     else:
         values = read_npy(source) if isinstance(source, bytes) else source
         if values.ndim not in (1, 2) or values.dtype.kind not in "buif":
             raise BadSample(f"an array of {values.dtype}, shape {values.shape}, is no (time,) or (time, channels)")
         found = Series((values[:, None] if values.ndim == 1 else values).astype(np.float32), None)
+    _check_count(found.values.size, max_samples)
     if not found.values.size:
         raise BadSample("the signal has no samples")
     if not np.isfinite(found.values).all():
@@ -127,17 +131,23 @@ def read_signal(source: bytes | np.ndarray) -> Series:
     return found
 
 
-def at_rate(values: Signal, from_hz: float, to_hz: float) -> Signal:
+def _check_count(count: int, max_samples: int) -> None:
+    if count > max_samples:
+        raise BadSample(f"{count} samples are above the limit of {max_samples} (max_samples)")
+
+
+def at_rate(values: Signal, from_hz: float, to_hz: float, max_samples: int = MAX_SAMPLES) -> Signal:
     """The signal with `to_hz` samples a second, by SciPy's polyphase filter; its ends are taken to go on in a line.
 
     Raises:
-        BadSample: one rate is more than 1,000 times the other.
+        BadSample: one rate is more than 1,000 times the other, or it would have more than `max_samples`.
     """
     ratio = Fraction(to_hz / from_hz).limit_denominator(LARGEST_RATIO)
     if ratio == 1:
         return values
     if not Fraction(1, LARGEST_RATIO) <= ratio <= LARGEST_RATIO:
         raise BadSample(f"{from_hz:g} samples a second cannot become {to_hz:g}")
+    _check_count(int(values.size * ratio), max_samples)
     # Here, because it takes a third of a second to import, and most sets are used at their own rate.
     from scipy.signal import resample_poly
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from plusx.data.compressed import read_compressed
 from plusx.data.decode import BadSample
-from plusx.data.wav import Wave, read_wav
+from plusx.data.wav import MAX_SAMPLES, Wave, read_wav
 from plusx.mel import FULL_SCALE, Mel
 
 __all__ = ["EXTENSIONS", "BadSample", "SoundSpec", "decode", "prepare", "prepare_wave"]
@@ -52,6 +52,8 @@ class SoundSpec(BaseModel, frozen=True, extra="forbid"):
     """What becomes of shorter sounds: they stand in the middle of zeros, or are repeated."""
     longer: Literal["middle", "refuse"] = "middle"
     """What becomes of longer sounds: their middle counts, or they are refused, since a part is not what was said."""
+    max_samples: int = Field(default=MAX_SAMPLES, ge=1)
+    """Sounds of more, all channels together, are refused before they are decoded."""
     front: Literal["logmel", "waveform"] = "logmel"
     """What the network sees: a log-mel spectrogram, or the samples themselves."""
     bands: Literal["rows", "channels"] = "rows"
@@ -129,7 +131,7 @@ def prepare(source: bytes | np.ndarray, spec: SoundSpec) -> Samples:
     Raises:
         BadSample: it is no sound of the formats above, damaged, empty, or holds what is no number.
     """
-    return prepare_wave(decode(source, spec.rate), spec)
+    return prepare_wave(decode(source, spec.rate, spec.max_samples), spec)
 
 
 def prepare_wave(wave: Wave, spec: SoundSpec) -> Samples:
@@ -145,15 +147,17 @@ def prepare_wave(wave: Wave, spec: SoundSpec) -> Samples:
     return levels.astype(np.int16)[:, None]
 
 
-def decode(source: bytes | np.ndarray, rate: int) -> Wave:
+def decode(source: bytes | np.ndarray, rate: int, max_samples: int = MAX_SAMPLES) -> Wave:
     """A sound as it was recorded; samples that are decoded already have the given rate.
+
+    One that may be above `max_samples`, all channels together, is refused before it is decoded.
 
     Raises:
         BadSample: as `prepare`.
     """
     # What float32 cannot hold becomes infinite, which is refused below.
     with np.errstate(over="ignore"):
-        wave = _read(source, rate)
+        wave = _read(source, rate, max_samples)
     if not RATES[0] <= wave.rate <= RATES[1]:
         raise BadSample(f"{wave.rate:,} samples a second; there must be {RATES[0]:,} to {RATES[1]:,}")
     if len(wave.values) == 0:
@@ -163,14 +167,14 @@ def decode(source: bytes | np.ndarray, rate: int) -> Wave:
     return wave
 
 
-def _read(source: bytes | np.ndarray, rate: int) -> Wave:
+def _read(source: bytes | np.ndarray, rate: int, max_samples: int) -> Wave:
     if isinstance(source, np.ndarray):
         return Wave(_from_array(source), rate)
     if not source:
         raise BadSample("the file is empty; copy it again")
     if source.startswith(b"RIFF") and source[8:12] == b"WAVE":
-        return read_wav(source)
-    return read_compressed(source)
+        return read_wav(source, max_samples)
+    return read_compressed(source, max_samples)
 
 
 def _from_array(source: np.ndarray) -> Float32[np.ndarray, "samples channels"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from jaxtyping import Float32
 
 from plusx.data.decode import BadSample
 
+MAX_SAMPLES = 1 << 30
 SECONDS = {"time": 1.0, "t": 1.0, "time_s": 1.0, "seconds": 1.0, "time_ms": 0.001, "milliseconds": 0.001}
 """What a column of times may be called, and how long its unit is."""
 LARGEST_JITTER = 0.1
@@ -22,11 +25,12 @@ class Series(NamedTuple):
     rate_hz: float | None
 
 
-def read_series(source: bytes) -> Series:
+def read_series(source: bytes, max_samples: int = MAX_SAMPLES) -> Series:
     """The numbers in a CSV's bytes (UTF-8; commas, semicolons or tabs between them), missing ones as NaN.
 
     Raises:
-        BadSample: no such table, a cell that is no number, or times that are not evenly spaced.
+        BadSample: no such table, more cells than `max_samples`, a cell that is no number, or times that are not evenly
+            spaced.
 
     >>> series = read_series(b"time,x,y\\n0,1,2\\n0.5,3,4\\n1,5,6\\n")
     >>> series.values.tolist(), series.rate_hz
@@ -35,6 +39,8 @@ def read_series(source: bytes) -> Series:
     text = _text(source)
     first, _, rest = text.partition("\n")
     delimiter = max(",;\t", key=first.count)
+    if (count := text.count(delimiter) + text.count("\n")) > max_samples:
+        raise BadSample(f"{count} cells are above the limit of {max_samples} (max_samples)")
     names = [] if _are_numbers(first, delimiter) else [cell.strip(' "').lower() for cell in first.split(delimiter)]
     values = _numbers(rest if names else text, delimiter, first_line=2 if names else 1)
     if names and len(names) != values.shape[1]:
@@ -64,16 +70,19 @@ def _are_numbers(line: str, delimiter: str) -> bool:
 
 
 def _numbers(text: str, delimiter: str, first_line: int) -> np.ndarray:
-    rows: list[list[float]] = []
-    for number, line in enumerate(text.split("\n"), first_line):
+    # Eight bytes a number, where a list of lists takes a hundred.
+    values, columns = array("d"), 0
+    for number, line in enumerate(StringIO(text), first_line):
         if not line.strip():
             continue
-        rows.append([_number(cell.strip(' "'), number) for cell in line.split(delimiter)])
-        if len(rows[-1]) != len(rows[0]):
-            raise BadSample(f"line {number} has {len(rows[-1])} columns, the first has {len(rows[0])}")
-    if not rows:
+        row = [_number(cell.strip(' "\n'), number) for cell in line.split(delimiter)]
+        columns = columns or len(row)
+        if len(row) != columns:
+            raise BadSample(f"line {number} has {len(row)} columns, the first has {columns}")
+        values.extend(row)
+    if not columns:
         raise BadSample("no line of numbers in it")
-    return np.array(rows)
+    return np.array(values).reshape(-1, columns)
 
 
 def _number(text: str, line: int) -> float:

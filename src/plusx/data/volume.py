@@ -18,6 +18,7 @@ What comes out for what goes in (`tests/data/test_volume.py` holds each line):
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -35,6 +36,7 @@ EXTENSIONS = (".npy", ".nii", ".nii.gz", ".dcm", ".zip", FOLDER)
 """The endings, in lower case, by which volumes are found in folders."""
 PACKED = b"PK\x03\x04"
 MAX_BYTES = 1 << 30
+SPARE_BYTES = 64 << 20
 
 Volume = Float32[np.ndarray, "depth height width channels"]
 TOP = 255.0
@@ -62,7 +64,7 @@ class VolumeSpec(BaseModel, frozen=True, extra="forbid"):
     percentiles: tuple[float, float] = (0.5, 99.5)
     """Without a window, those of each volume that become 0 and 255: an MR scan's values have no unit."""
     max_voxels: int = Field(default=1 << 28, ge=1)
-    """Larger volumes are refused before they are unpacked."""
+    """Larger volumes are refused before they are unpacked, and such as would be larger before they are resampled."""
     mean: tuple[float, ...] = Field(default_factory=lambda data: (127.5,) * data.get("channels", 1))
     """Per channel, on the 0..255 scale. The network subtracts it; `prepare` does not."""
     std: tuple[float, ...] = Field(default_factory=lambda data: (63.75,) * data.get("channels", 1))
@@ -119,7 +121,10 @@ class VolumeSpec(BaseModel, frozen=True, extra="forbid"):
         values, spacing = read_voxels(source, self.max_voxels)
         if values.shape[3] != self.channels:
             raise BadSample(f"the volume has {values.shape[3]} channels, not {self.channels}")
-        values = resampled(values, self.resampled_size(values.shape, spacing))
+        size = self.resampled_size(values.shape, spacing)
+        if math.prod(size) * self.channels > self.max_voxels:
+            raise BadSample(f"resampled to {size}, its voxels are above the limit of {self.max_voxels} (max_voxels)")
+        values = resampled(values, size)
         levels = to_levels(values, self.window or bounds(values, self.percentiles))
         return middle(levels, (self.depth, self.height, self.width)).astype(np.float16)
 
@@ -158,7 +163,8 @@ def read_voxels(source: bytes | np.ndarray, max_voxels: int) -> Voxels:
 
 def _scan(source: bytes, max_voxels: int) -> Voxels:
     if source.startswith(PACKED):
-        return read_dicom(zipped_slices(source, MAX_BYTES), max_voxels)
+        # Voxels are mostly of two bytes; what a slice says beside them takes little.
+        return read_dicom(zipped_slices(source, min(MAX_BYTES, SPARE_BYTES + 8 * max_voxels)), max_voxels)
     if is_dicom(source):
         return read_dicom({"the file": source}, max_voxels)
     if is_nifti(source):

@@ -14,6 +14,7 @@ PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 # Programs that write to a pipe do not know the length when they write it.
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 LEAST_FORMAT_BYTES = 16
+MAX_SAMPLES = 1 << 30
 # Of the extensible format, and where its kind stands among them.
 EXTENSIBLE_BYTES, KIND_PLACE = 26, 24
 
@@ -46,14 +47,16 @@ class Format(NamedTuple):
         return READERS[self.kind, self.bits](whole).astype(np.float32).reshape(-1, self.channels)
 
 
-def read_wav(source: bytes) -> Wave:
+def read_wav(source: bytes, max_samples: int = MAX_SAMPLES) -> Wave:
     """PCM of 8, 16, 24 and 32 bits, floats of 32 and 64, A-law and mu-law, with any number of channels.
 
     Raises:
-        BadSample: it is cut short, damaged, or of another kind.
+        BadSample: it is cut short, damaged, of another kind, or has more samples, all channels together.
     """
     file = BytesIO(source)
     format, size = open_wav(file)
+    if (count := (len(source) - file.tell()) * 8 // format.bits) > max_samples:
+        raise BadSample(f"{count} samples are above the limit of {max_samples} (max_samples); part it")
     sound = file.read(size)
     if size is not None and len(sound) < size:
         raise BadSample("the file is cut short; copy it again")

@@ -38,19 +38,27 @@ def graph_of(archive: Archive, *, maps: bool = False) -> bytes:
     carried = None if maps else archive.engines.get(MEMBER)
     if carried is not None:
         return checked(carried, f"{archive.path or 'the model'}: its engines/{MEMBER}")
-    kept = kept_at(archive, maps=maps)
-    # A cache that cannot be read or written only costs time.
-    with suppress(OSError, PlusxError):
-        return checked(kept.read_bytes(), str(kept))
+    graph = kept_graph(archive, maps=maps)
+    if graph is not None:
+        return graph
 
     from plusx.engines.convert import onnx_graph
 
-    graph = onnx_graph(archive, maps=maps)
+    graph, kept = onnx_graph(archive, maps=maps), kept_at(archive, maps=maps)
+    # A cache that cannot be written only costs time.
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(kept, "wb") as file:
             file.write(graph)
     return graph
+
+
+def kept_graph(archive: Archive, *, maps: bool = False) -> bytes | None:
+    """The graph that was made of an archive before, checked; None where none is kept, or none that can be read."""
+    kept = kept_at(archive, maps=maps)
+    with suppress(OSError, PlusxError):
+        return checked(kept.read_bytes(), str(kept))
+    return None
 
 
 def kept_at(archive: Archive, *, maps: bool = False) -> Path:

@@ -22,18 +22,23 @@ SETTINGS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 class OpenVinoEngine:
     """Runs an archive with OpenVINO on the processor.
 
+    Args:
+        archive: the model.
+        graph: what is run, of ONNX; None: the archive's own.
+        output: which of the graph's outputs is given.
+
     Raises:
         PlusxError: OpenVINO is not installed, or the archive has no right graph.
     """
 
     name = "openvino"
 
-    def __init__(self, archive: Archive):
+    def __init__(self, archive: Archive, graph: bytes | None = None, output: str = "outputs"):
         openvino = needed("openvino", "--engine openvino")
         core = openvino.Core()
-        model = core.read_model(BytesIO(graph_of(archive)))
+        model = core.read_model(BytesIO(graph or graph_of(archive)))
         self._compiled = core.compile_model(model, "CPU", {**SETTINGS, "INFERENCE_NUM_THREADS": threads()})
-        self._outputs = self._compiled.output("outputs")
+        self._outputs = self._compiled.output(output)
         self._requests = threading.local()
 
     def __call__(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Float[np.ndarray, "batch ..."]:

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from plusx.errors import PlusxError
-from plusx.serving import metrics, plain
+from plusx.serving import metrics, page, plain
+from plusx.serving.direct import Direct
 from plusx.serving.guard import Guard
+from plusx.serving.looking import Looking
 from plusx.serving.observed import Observed
-from plusx.serving.refusals import response_of
+from plusx.serving.refusals import refusal_of, response_of
 from plusx.serving.service import Service
 from plusx.serving.v2 import routes as v2
 
@@ -43,10 +45,13 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
     app.state.service = service
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.include_router(plain.routes(service))
+    app.include_router(page.routes())
+    looking = Looking(service)
+    app.include_router(plain.routes(service, looking))
     app.include_router(v2.routes(service))
     figures = metrics.Metrics(service)
     app.include_router(metrics.routes(figures))
+    app.add_middleware(Direct, ways=[*plain.ways(service, looking), *v2.ways(service)])
     app.add_middleware(Guard, settings=service.settings)
     # The last one added is the outermost.
     app.add_middleware(Observed, service=service, metrics=figures, tells_id=not proxied)
@@ -60,6 +65,4 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = " ".join(str(part) for part in first["loc"])
-    return JSONResponse({"error": f"{where}: {first['msg']}"}, 400)
+    return response_of(refusal_of(error))

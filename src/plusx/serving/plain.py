@@ -4,25 +4,64 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
-from plusx.data.modalities import MODALITIES
+from plusx.predict.one import Answered
+from plusx.serving.about import about
 from plusx.serving.admission import Full
-from plusx.serving.held import Held
+from plusx.serving.direct import Way
+from plusx.serving.held import Held, Version
+from plusx.serving.limits import read_json
+from plusx.serving.looking import Looking
+from plusx.serving.masks import painted
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
+from plusx.serving.settings import Settings
 
-Top = Annotated[int, Query(ge=1, le=1000, description="How many of the likeliest labels to list.")]
+
+class Wish(BaseModel):
+    """What a request's query asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    top: int = Field(default=5, ge=1, le=1000, description="How many of the likeliest labels to list.")
+    explain: bool = Field(default=False, description="Whether to say where in a picture an answer comes from: `heat`.")
+    masks: bool = Field(default=False, description="Whether to send a segmentation's mask: `mask`, `legend`.")
+
+
+Asked = Annotated[Wish, Query()]
+ONE = {"type": "object", "properties": {"base64": {"type": "string"}, "text": {"type": "string"}}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "The files of a form; the bytes of a file; or JSON, each input a file in Base64 or a text.",
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {"inputs": {"type": "array", "minItems": 1, "items": ONE}},
+                }
+            },
+        },
+    }
+}
 MULTIPART = "multipart/form-data"
 
 
-def routes(service: Service) -> APIRouter:
+def routes(service: Service, looking: Looking) -> APIRouter:
     """The plain part of the application."""
     router = APIRouter(tags=["plain"])
 
@@ -34,32 +73,64 @@ def routes(service: Service) -> APIRouter:
     async def model(name: str) -> dict[str, Any]:
         return about(service.model(name))
 
-    @router.post("/predict", summary="Answers, where there is one model")
-    async def predict(request: Request, top: Top = 5) -> Response:
-        return await _predicted(service, service.model(), request, top)
+    @router.post("/predict", summary="Answers, where there is one model", openapi_extra=BODY)
+    async def predict(request: Request, wish: Asked) -> Response:
+        return await _predicted(service, looking, service.model(), request, wish)
 
-    @router.post("/models/{name}/predict", summary="Answers of a model")
-    async def predict_by(name: str, request: Request, top: Top = 5) -> Response:
-        return await _predicted(service, service.model(name), request, top)
+    @router.post("/models/{name}/predict", summary="Answers of a model", openapi_extra=BODY)
+    async def predict_by(name: str, request: Request, wish: Asked) -> Response:
+        return await _predicted(service, looking, service.model(name), request, wish)
 
     return router
 
 
-async def _predicted(service: Service, held: Held, request: Request, top: int) -> Response:
+def ways(service: Service, looking: Looking) -> list[Way]:
+    """Where inputs are posted."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            wish = Wish.model_validate(dict(request.query_params)) if request.query_params else Wish()
+        except ValidationError as error:
+            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
+        return await _predicted(service, looking, service.model(**request.path_params), request, wish)
+
+    return [Way("/predict", answer), Way("/models/{name}/predict", answer)]
+
+
+async def _predicted(service: Service, looking: Looking, held: Held, request: Request, wish: Wish) -> Response:
     # Before the body is read: a server that is full spends nothing on what it refuses.
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
     began = time.perf_counter()
-    sources = await sources_in(request, service.settings.parts)
+    sources = await sources_in(request, service.settings)
     with service.admission:
         version = held.now
-        answered = await service.answers(version, [source for _, source in sources], top)
-    rows = [{"name": name, **one.row} for (name, _), one in zip(sources, answered, strict=True)]
-    took = {"duration_ms": round(1000 * (time.perf_counter() - began), 3)}
-    return JSONResponse({"model": held.name, "version": str(version.number), "answers": rows, **took})
+        given = [source for _, source in sources]
+        answered = await service.answers(version, given, wish.top)
+        rows = [{"name": name, **one.row} for (name, _), one in zip(sources, answered, strict=True)]
+        answer: dict[str, Any] = {"model": held.name, "version": str(version.number), "answers": rows}
+        answer["duration_ms"] = round(1000 * (time.perf_counter() - began), 3)
+        if wish.explain:
+            heats = await looking.heats(version, given, answered)
+            answer |= {"heat_error": heats.error, "heat_later": heats.later}
+            for row, heat in zip(rows, heats.each, strict=True):
+                row["heat"] = heat
+        if wish.masks:
+            await _add_masks(service, version, rows, answered)
+    return JSONResponse(answer)
 
 
-async def sources_in(request: Request, most: int) -> list[tuple[str | None, bytes]]:
+async def _add_masks(
+    service: Service, version: Version, rows: Sequence[dict[str, Any]], answered: Sequence[Answered]
+) -> None:
+    classes = version.archive.manifest.classes
+    there = [(row, one.mask) for row, one in zip(rows, answered, strict=True) if one.mask is not None]
+    pictures = await service.run([lambda mask=mask: painted(mask, classes) for _, mask in there])
+    for (row, _), picture in zip(there, pictures, strict=True):
+        row.update(picture)
+
+
+async def sources_in(request: Request, settings: Settings) -> list[tuple[str | None, bytes]]:
     """The inputs in a request, each with its name where it has one: the files of a form; `{"inputs": [...]}` in JSON,
     each a `{"base64": ...}` or a `{"text": ...}`; or the body itself.
 
@@ -67,11 +138,12 @@ async def sources_in(request: Request, most: int) -> list[tuple[str | None, byte
         Refused: there is none, there are too many, or the JSON is another.
     """
     found: list[tuple[str | None, bytes]]
+    most = settings.parts
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == MULTIPART:
         found = await _files(request, most)
     elif kind == "application/json":
-        found = _from_json(await request.body())
+        found = _from_json(read_json(await request.body(), settings))
     else:
         found = [(None, await request.body())]
     if not found:
@@ -90,40 +162,15 @@ async def _files(request: Request, most: int) -> list[tuple[str | None, bytes]]:
         ]
 
 
-def _from_json(body: bytes) -> list[tuple[str | None, bytes]]:
-    wrong = Refused(400, 'JSON asks as {"inputs": [{"base64": "..."}]}, or {"text": "..."} for a model of texts')
+def _from_json(asked: Any) -> list[tuple[str | None, bytes]]:
     try:
-        inputs = json.loads(body)["inputs"]
-        return [(None, _one(each)) for each in inputs]
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
-        raise wrong from None
+        return [(None, _one(each)) for each in asked["inputs"]]
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        what = 'JSON asks as {"inputs": [{"base64": "..."}]}, or {"text": "..."} for a model of texts'
+        raise Refused(400, what) from None
 
 
 def _one(each: Any) -> bytes:
     if "text" in each:
         return str(each["text"]).encode()
     return base64.b64decode(each["base64"], validate=True)
-
-
-def about(held: Held) -> dict[str, Any]:
-    """What people and programs are told of a model."""
-    manifest, version = held.now.archive.manifest, held.now
-    kind = MODALITIES[str(manifest.preprocessing["modality"])]
-    return {
-        "name": held.name,
-        "version": str(version.number),
-        "engine": version.batcher.name,
-        "task": manifest.task["name"],
-        "modality": manifest.preprocessing["modality"],
-        "one": kind.one,
-        "many": kind.many,
-        "classes": list(manifest.classes),
-        "precision": manifest.precision,
-        "preprocessing": manifest.preprocessing,
-        "card": None if manifest.card is None else manifest.card.model_dump(),
-        "metrics": manifest.provenance.get("metrics"),
-        "data": manifest.provenance.get("data"),
-        "created_at": manifest.created_at,
-        "loaded_at": version.loaded_at,
-        "trouble": held.trouble,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from plusx.errors import PlusxError
@@ -34,6 +35,16 @@ def status_of(error: PlusxError) -> int:
     if isinstance(error, Refused):
         return error.status
     return {Full: 429, Late: 504, Closed: 503}.get(type(error), 500)
+
+
+def refusal_of(error: RequestValidationError) -> Refused:
+    """What FastAPI finds wrong with a request, as one line.
+
+    >>> str(refusal_of(RequestValidationError([{"loc": ("query", "top"), "msg": "it is no number"}])))
+    'query top: it is no number'
+    """
+    first = error.errors()[0]
+    return Refused(400, f"{' '.join(str(part) for part in first['loc'])}: {first['msg']}")
 
 
 def response_of(error: PlusxError) -> Response:

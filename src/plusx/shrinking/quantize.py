@@ -24,12 +24,16 @@ Score = Callable[[Archive], float]
 """What is to stay high, of an int8 archive."""
 
 
-def quantized(archive: Archive, examples: np.ndarray) -> Archive:
+def quantized(archive: Archive, examples: np.ndarray, *, corrected: bool = True) -> Archive:
     """The archive in int8, post-training: weights a channel, activations a tensor (NNCF's default).
 
     Args:
         archive: a float one.
         examples: training inputs `(count, ...)` as the network takes them, by which the scales are found.
+        corrected: whether NNCF corrects each layer's bias by how rounding moves the mean of what it gives. It estimates
+            that by an input which has its mean at every place, for which a layer that pads with zeros gives another
+            mean without any rounding: what is "corrected" is mostly that. A narrow network lost 2 points by it on
+            MNIST, and 0.1 without it (`benchmarks/aware.py`).
 
     Raises:
         PlusxError: NNCF, ONNX or an engine for int8 is not installed.
@@ -40,12 +44,14 @@ def quantized(archive: Archive, examples: np.ndarray) -> Archive:
             _model(archive),
             _dataset(nncf, examples),
             subset_size=len(examples),
-            advanced_parameters=_advanced(nncf, archive),
+            advanced_parameters=_advanced(nncf, archive, corrected=corrected),
         )
     return with_graph(archive, model)
 
 
-def quantized_in_part(archive: Archive, examples: np.ndarray, score: Score, max_drop: float) -> Archive:
+def quantized_in_part(
+    archive: Archive, examples: np.ndarray, score: Score, max_drop: float, *, corrected: bool = True
+) -> Archive:
     """The archive in int8 but for the layers that cost the most, until `score` falls by `max_drop` at most.
 
     NNCF's accuracy control: layers are put back to float in the order of what they cost on the validation examples.
@@ -55,6 +61,7 @@ def quantized_in_part(archive: Archive, examples: np.ndarray, score: Score, max_
         examples: as for `quantized`.
         score: of an int8 archive, on validation examples.
         max_drop: absolute.
+        corrected: as for `quantized`.
 
     Raises:
         PlusxError: as `quantized`.
@@ -74,16 +81,16 @@ def quantized_in_part(archive: Archive, examples: np.ndarray, score: Score, max_
             max_drop=max_drop,
             drop_type=nncf.DropType.ABSOLUTE,
             subset_size=len(examples),
-            advanced_quantization_parameters=_advanced(nncf, archive),
+            advanced_quantization_parameters=_advanced(nncf, archive, corrected=corrected),
         )
     return with_graph(archive, model)
 
 
-def _advanced(nncf: Any, archive: Archive) -> Any:
-    # NNCF 3.4 corrects the means that rounding moves, and fails in it at the matrices of a spectrogram, which a sound's
-    # front computes unless it hands on the waveform.
+def _advanced(nncf: Any, archive: Archive, *, corrected: bool) -> Any:
+    # NNCF 3.4's correction fails at the matrices of a spectrogram, which a sound's front computes unless it hands on
+    # the waveform.
     spectrogram = archive.manifest.preprocessing.get("front", "waveform") != "waveform"
-    return nncf.AdvancedQuantizationParameters(disable_bias_correction=spectrogram)
+    return nncf.AdvancedQuantizationParameters(disable_bias_correction=spectrogram or not corrected)
 
 
 def with_graph(archive: Archive, model: Any) -> Archive:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 from plusx.shrinking.points import Point
-from plusx.shrinking.steps import Narrow, Quantize, Repair, Steps
+from plusx.shrinking.steps import Narrow, Quantize, Repair, Step, Steps
 
 FIRST_SHARE, LEAST_SHARE = 1 / 8, 1 / 256
 NEAR_ENOUGH = 1.4
@@ -16,6 +16,8 @@ BOLD, CAREFUL = 4, 2
 """By how much the share falls next: more, where less than half of what may be lost is lost."""
 REPAIRS = 3
 """How often a network may be repaired before it is given up."""
+INT8 = (Quantize(corrected=False), Quantize())
+"""The forms of int8 of all layers, in the order in which they are tried."""
 WITHIN = 6.0
 """A network whose score falls short by at most so many times the allowed drop is repaired again."""
 
@@ -71,9 +73,51 @@ def next_steps(points: Sequence[Point], least_score: float, first: Steps = ()) -
     return (*before, Narrow(share=share / high))
 
 
-def without_int8(steps: Steps) -> Steps:
-    """The steps of the float network that a point is of."""
-    return tuple(step for step in steps if not isinstance(step, Quantize))
+def next_form(
+    points: Sequence[Point], steps: Steps, least_score: float, aware: Callable[[], Repair | None]
+) -> Steps | None:
+    """The steps of the form of a network that is to be made next; None: no further one is worth it.
+
+    The network itself, then its int8, with the biases that it has. Where that falls short and the network does not, its
+    int8 with biases that NNCF corrects, and the network repaired as int8 and quantised again. Where that is not enough,
+    layers go back to float, of the repaired one if it is good itself.
+
+    Args:
+        points: what was found.
+        steps: the network's.
+        least_score: what is good enough.
+        aware: the repair as int8; None: there is to be none. Asked for only where it is needed.
+    """
+    scores = {point.steps: point.score for point in points}
+    if steps not in scores:
+        return steps
+    for int8 in INT8:
+        if (form := (*steps, int8)) not in scores:
+            return form
+        if scores[form] >= least_score or scores[steps] < least_score:
+            return None
+    int8 = max(INT8, key=lambda one: scores[(*steps, one)])
+    repaired = next((form for form in scores if form[:-1] == steps and _is_aware(form[-1])), None)
+    if repaired is None:
+        repair = aware()
+        if repair is not None:
+            return (*steps, repair)
+    elif (again := (*repaired, int8)) not in scores:
+        return again
+    elif scores[again] >= least_score:
+        return None
+    best = repaired if repaired is not None and scores[repaired] >= least_score else steps
+    in_part = (*best, int8.model_copy(update={"max_drop": scores[best] - least_score}))
+    return None if in_part in scores else in_part
+
+
+def float_steps(steps: Steps) -> Steps:
+    """The steps of the float network that a point is of: without int8, nor a repair that is for int8."""
+    return tuple(step for step in steps if not isinstance(step, Quantize) and not _is_aware(step))
+
+
+def _is_aware(step: Step) -> bool:
+    return isinstance(step, Repair) and step.aware
 
 
 def share_of(steps: Steps) -> float:
@@ -88,7 +132,7 @@ def _tried(points: Sequence[Point]) -> list[Tried]:
     """Each share's network with the most repairs."""
     found: dict[float, Tried] = {}
     for point in points:
-        steps = without_int8(point.steps)
+        steps = float_steps(point.steps)
         share = share_of(steps)
         if share == 1.0:
             continue

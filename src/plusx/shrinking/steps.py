@@ -77,36 +77,53 @@ class Narrow(_Step):
 
 
 class Repair(_Step):
-    """Trains on, by `plusx train --from` the smaller network; `taught`: with the big one as its teacher."""
+    """Trains on, by `plusx train --from` the smaller network.
+
+    Args:
+        taught: with the big network as its teacher.
+        aware: computing as int8 would, so that the weights learn to be rounded (quantisation-aware training).
+        rate: the highest learning rate, as a share of the fine-tuning's own.
+    """
 
     step: Literal["repair"] = "repair"
     epochs: float = Field(gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     taught: bool = True
     seed: int = 0
+    aware: bool = False
+    rate: float = Field(default=1.0, gt=0, le=1)
 
     def __str__(self) -> str:
-        return f"repaired for {self.epochs:.3g} epochs" + (" with a teacher" if self.taught else "")
+        how = (" as int8" if self.aware else "") + (" with a teacher" if self.taught else "")
+        return f"repaired for {self.epochs:.3g} epochs{how}"
 
     def of(self, archive: Archive, means: Means) -> Archive:
         return means.repair(archive, self)
 
 
 class Quantize(_Step):
-    """int8, of all layers, or of all but those that cost more than `max_drop` of the score together."""
+    """int8, of all layers, or of all but those that cost more than `max_drop` of the score together.
+
+    Args:
+        examples: training inputs by which scales are found.
+        max_drop: absolute; None: all layers.
+        corrected: with NNCF's correction of biases, or with the biases as they are.
+    """
 
     step: Literal["quantize"] = "quantize"
     examples: PositiveInt = CALIBRATED_ON
     max_drop: float | None = None
+    corrected: bool = True
 
     def __str__(self) -> str:
-        return "int8" if self.max_drop is None else f"int8 but for what costs more than {self.max_drop:.2g}"
+        what = "" if self.max_drop is None else f" but for what costs more than {self.max_drop:.2g}"
+        return f"int8{what}" + ("" if self.corrected else " with its own biases")
 
     def of(self, archive: Archive, means: Means) -> Archive:
         examples = means.examples(self.examples)
         if self.max_drop is None:
-            return quantized(archive, examples)
-        return quantized_in_part(archive, examples, means.score, self.max_drop)
+            return quantized(archive, examples, corrected=self.corrected)
+        return quantized_in_part(archive, examples, means.score, self.max_drop, corrected=self.corrected)
 
 
 Step = Drop | Narrow | Repair | Quantize

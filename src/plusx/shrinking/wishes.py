@@ -19,6 +19,7 @@ class Wishes:
         target_latency_ms: the longest that one example may take; None: the shorter the better.
         target_size_bytes: the largest file; None: any.
         budget_s: about how long the search may take.
+        aware: whether a network whose int8 falls short is trained as int8 before layers go back to float.
 
     Raises:
         WrongUse: the drop is below 0.
@@ -28,6 +29,7 @@ class Wishes:
     target_latency_ms: float | None = None
     target_size_bytes: int | None = None
     budget_s: float = 600.0
+    aware: bool = False
 
     def __post_init__(self) -> None:
         if not self.max_drop >= 0:

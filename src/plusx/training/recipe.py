@@ -107,6 +107,9 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         description="auto: what the machine that begins the run is faster in; a run's recipe names it",
     )
     channels_last: bool = True
+    fake_int8: bool = Field(
+        default=False, description="training computes as int8 would (arXiv 1712.05877); the weights stay float"
+    )
     reasons: dict[str, str] = Field(default_factory=dict)
 
     def steps(self, count: int) -> int:

@@ -15,6 +15,7 @@ from plusx.model.zoo import ZOO
 from plusx.training.average import Average
 from plusx.training.checkpoint import Checkpoint
 from plusx.training.distributed import World
+from plusx.training.fake_int8 import train_as_int8
 from plusx.training.groups import first_convolution, freeze
 from plusx.training.lookahead import SlowWeights
 from plusx.training.optim import build_optimizer
@@ -72,6 +73,8 @@ class State:
             channels_last(self.network)
         if recipe.sync_norm and self.world.size > 1:
             synchronise_norms(self.network)
+        if recipe.fake_int8:
+            train_as_int8(self.network)
         freeze(self.network, recipe.frozen)
         if recipe.whiten:
             first_convolution(self.net).requires_grad_(False)

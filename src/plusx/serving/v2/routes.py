@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from plusx.serving.direct import Way
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
 from plusx.serving.v2.infer import infer
@@ -47,8 +48,8 @@ def _add_server(router: APIRouter, service: Service) -> None:
         return about_server()
 
     @router.get("/health/live", summary="Whether the server is there")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
+    async def live() -> Response:
+        return JSONResponse({"live": service.alive}, 200 if service.alive else 503)
 
     @router.get("/health/ready", summary="Whether all its models answer: 503 where not, and once it is to stop")
     async def ready() -> Response:
@@ -57,7 +58,7 @@ def _add_server(router: APIRouter, service: Service) -> None:
 
 def is_ready(service: Service) -> bool:
     """Whether it answers new requests: not where it has no model, and no more once it has been told to stop."""
-    return bool(service.models) and not service.draining
+    return bool(service.models) and service.alive and not service.draining
 
 
 def _readiness(said: dict[str, Any]) -> Response:
@@ -93,6 +94,15 @@ def _add_models(router: APIRouter, service: Service) -> None:
     @router.post("/repository/models/{name}/unload", summary="Refused: models come with the server")
     async def loading(name: str) -> Response:
         raise Refused(400, NO_LOADING)
+
+
+def ways(service: Service) -> list[Way]:
+    """Where inputs are posted."""
+
+    async def answer(request: Request) -> Response:
+        return await infer(service, service.model(**request.path_params), request)
+
+    return [Way(f"/v2/models/{{name}}{version}/infer", answer) for version in ("", "/versions/{version}")]
 
 
 def _add_inference(router: APIRouter, service: Service) -> None:
