@@ -1,10 +1,16 @@
 """Where a model looked, over HTTP, against Grad-CAM by torch; and masks as pictures."""
 
+import asyncio
 import base64
+import gc
 import io
 import json
+import os
 import subprocess
 import sys
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +27,12 @@ from plusx.engines.graph import graph_of, kept_at, key_of
 from plusx.engines.onnx import OnnxEngine
 from plusx.engines.openvino import OpenVinoEngine
 from plusx.engines.torch import TorchEngine, build_network
+from plusx.errors import PlusxError
 from plusx.predict.dense import segment_stream
 from plusx.predict.paint import palette
 from plusx.serving import looking, maps
 from plusx.serving.looking import heat_of
+from plusx.serving.settings import Settings
 from plusx.tasks.multilabel import Multilabel
 from plusx.tasks.segment import Segment
 from plusx.understand.gradcam import grad_cam
@@ -109,6 +117,79 @@ def test_while_the_graph_is_made_answers_come_without(model: Path, monkeypatch: 
         assert (answer["heat_error"], answer["heat_later"]) == (looking.BEING_MADE, True)
         monkeypatch.setattr(looking, "PATIENCE_S", 120.0)
         assert asked(running, png(0, 8, 3))["answers"][0]["heat"]["rows"] == 6
+
+
+def test_it_is_made_once_for_all_who_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
+    begun: list[Any] = []
+
+    async def made(archive: Any) -> Any:
+        begun.append(archive)
+        await asyncio.sleep(0.3)
+        raise PlusxError("the disk is full")
+
+    monkeypatch.setattr(looking, "maps_of", made)
+    with serving(write_model(tmp_path / "m.plusx")) as running, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: asked(running, png()), range(8)))
+    assert len(begun) == 1
+    assert {answer["heat_error"] for answer in answers} == {"the disk is full"}
+
+
+def test_what_nobody_foresaw_fails_one_request_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patient: None
+) -> None:
+    async def broken(archive: Any) -> Any:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(looking, "maps_of", broken)
+    with serving(write_model(tmp_path / "m.plusx")) as running:
+        assert ask(running.port, "/predict?explain=true", png()).status == 500
+        assert ask(running.port, "/predict", png()).status == 200
+        monkeypatch.setattr(looking, "maps_of", maps.maps_of)
+        answer = ask(running.port, "/predict?explain=true", b"no picture")
+        assert json.loads(answer.body)["answers"][0]["heat"] is None
+
+
+def test_a_version_that_answers_no_more_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patient: None
+) -> None:
+    async def none(archive: Any) -> Any:
+        raise PlusxError("none")
+
+    monkeypatch.setattr(looking, "maps_of", none)
+    path = write_model(tmp_path / "m.plusx")
+    with serving(path, settings=Settings(reload_s=0)) as running:
+        held = running.service.model()
+        assert asked(running, png())["heat_error"] == "none"
+        before = weakref.ref(held.now)
+        write_model(path, seed=1)
+        old = held.renew()
+        assert old is not None
+        old.batcher.close()
+        del old
+        asked(running, png())
+        gc.collect()
+        assert before() is None
+
+
+def test_a_server_that_ends_takes_the_process_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(maps, "MAKER", "asleep")
+    (tmp_path / "asleep.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    begun: list[asyncio.subprocess.Process] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def watched(*arguments: Any, **settings: Any) -> asyncio.subprocess.Process:
+        begun.append(await begin(*arguments, **settings))
+        return begun[0]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", watched)
+    with serving(write_model(tmp_path / "m.plusx", seed=5)) as running:
+        assert asked(running, png())["heat_later"] is True
+        while not begun:
+            time.sleep(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(begun[0].pid, 0)
 
 
 def test_the_graph_is_kept_for_the_next_server(model: Path, patient: None) -> None:
@@ -199,6 +280,18 @@ def test_the_box_is_where_the_network_looked(fit: Any, size: tuple[int, int]) ->
     far = max(1.0, abs(right - left) / 16, abs(bottom - top) / 12)
     assert np.abs(found[0, :, 0] / 6 + 0.5 - across).max() <= far
     assert np.abs(found[:, 0, 1] / 6 + 0.5 - down).max() <= far
+
+
+def test_a_turned_photograph_has_its_heat_as_it_stands_upright(model: Path, patient: None) -> None:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 30, 3), np.uint8)).save(file, "JPEG", exif=exif)
+    with serving(model) as running:
+        heat = asked(running, file.getvalue())["answers"][0]["heat"]
+    assert (heat["width"], heat["height"]) == (10, 30)
+    # 10 x 30 stand in 16 x 12 as 4 x 12, with bars of 6 on both sides.
+    assert heat["box"] == [-15, 0, 25, 30]
 
 
 def test_nothing_that_spoke_for_it_is_no_heat() -> None:

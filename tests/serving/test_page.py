@@ -16,9 +16,11 @@ import pytest
 from browser import browser, needs_chromium
 from servers import Running, ask, png, serving, write_model
 
+from plusx.archive import read_archive
 from plusx.data.image import ImageSpec
 from plusx.data.sound import SoundSpec
 from plusx.data.text import TextSpec
+from plusx.engines.graph import graph_of
 from plusx.serving.page import FILES, POLICY
 from plusx.serving.settings import Settings
 from plusx.tasks.classify import Classify
@@ -178,7 +180,7 @@ def test_a_chosen_picture_gets_the_servers_answer_and_a_bad_one_its_reason(chrom
         results = opened.results(7)
         for at, body in enumerate(pictures.values()):
             assert rows_in(results.nth(at)) == bars_of(answer_of(running, "digits", body))
-            assert re.fullmatch(r"[\d.]+ ms", results.nth(at).locator(".took").inner_text())
+            assert re.fullmatch(r"digits, [\d.]+ ms", results.nth(at).locator(".took").inner_text())
         assert results.nth(6).locator(".bad").inner_text() == answer_of(running, "digits", b"words")["error"]
         opened.page.click("#clear")
         assert opened.page.locator(".result").count() == 0
@@ -224,6 +226,36 @@ def test_a_drawn_digit_answers_by_pointer_and_by_keys(chromium: Any, running: Ru
 
 
 @needs_chromium
+def test_of_a_drawing_the_last_stroke_counts_however_slow_the_answers_are(chromium: Any, running: Running) -> None:
+    with visit(chromium, f"{running.url}/#digits") as opened:
+        page = opened.page
+        held: list[Any] = []
+        page.route("**/predict*", lambda route: held.append(route))
+
+        def answer(place: int, label: str) -> None:
+            top = [{"label": label, "probability": 1.0}]
+            row = {"label": label, "probability": 1.0, "top": top, "error": None}
+            held[place].fulfill(json={"model": "digits", "version": "1", "answers": [row], "duration_ms": 1.0})
+
+        page.focus("#draw")
+        for count in (1, 2, 3):
+            for key in ("Space", "ArrowUp", "Space"):
+                page.keyboard.press(key)
+            while len(held) < count:
+                page.wait_for_timeout(20)
+            if count == 1:
+                answer(0, "first")
+                opened.results(1)
+        answer(2, "third")
+        page.locator(".label", has_text="third").wait_for()
+        answer(1, "second")
+        page.wait_for_timeout(50)
+        assert page.locator(".label").all_inner_texts() == ["third"]
+        page.click("#clear-drawing")
+        page.locator("#empty").wait_for()
+
+
+@needs_chromium
 def test_a_text_is_asked_by_the_keyboard_alone(chromium: Any, running: Running) -> None:
     with visit(chromium, f"{running.url}/") as opened:
         page = opened.page
@@ -257,6 +289,89 @@ def test_sounds_are_chosen_and_played(chromium: Any, running: Running) -> None:
         opened.give(tone_wav=wav())
         text = answer_of(running, "speech", wav())["text"]
         assert opened.results(1).first.locator(".main").inner_text() == (text or "Nothing was understood.")
+
+
+@needs_chromium
+def test_the_microphone_is_recorded_as_a_wav_file(
+    chromium: Any, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+    answers = running.service.answers
+
+    async def hearing(version: Any, sources: Any, top: int = 5) -> Any:
+        heard.extend(sources)
+        return await answers(version, sources, top)
+
+    monkeypatch.setattr(running.service, "answers", hearing)
+    with visit(chromium, f"{running.url}/#sounds") as opened:
+        page = opened.page
+        page.evaluate(
+            """() => {
+                navigator.mediaDevices.getUserMedia = async () => {
+                    const audio = new AudioContext();
+                    const tone = new OscillatorNode(audio, { frequency: 440 });
+                    const stream = new MediaStreamAudioDestinationNode(audio);
+                    tone.connect(stream);
+                    tone.start();
+                    return stream.stream;
+                };
+            }"""
+        )
+        page.click("#record")
+        page.locator("#record[aria-pressed=true]").wait_for()
+        page.locator(".line", has_text=re.compile(r"0\.[3-9] s")).wait_for()
+        page.click("#record")
+        assert len(rows_in(opened.results(1).first)) == 2
+        with wave.open(io.BytesIO(heard[0])) as reader:
+            assert (reader.getnchannels(), reader.getsampwidth()) == (1, 2)
+            samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
+            rate = reader.getframerate()
+        crossings = np.count_nonzero(np.diff(samples[-rate // 10 :] > 0)) * 10
+        assert crossings == pytest.approx(880, rel=0.05)
+
+
+@needs_chromium
+def test_it_shows_where_the_model_looked(chromium: Any, running: Running, folder: Path) -> None:
+    # Kept, so that the server need not start a process that makes it.
+    graph_of(read_archive(folder / "digits.plusx"), maps=True)
+    with visit(chromium, f"{running.url}/#digits") as opened:
+        page, picture = opened.page, png(2, 28)
+        opened.give(a_png=picture)
+        look = opened.results(1).first.locator(".look")
+        look.focus()
+        page.keyboard.press("Enter")
+        heat = page.locator(".heat")
+        heat.wait_for()
+        expected = json.loads(ask(running.port, "/models/digits/predict?explain=true", picture).body)["answers"][0][
+            "heat"
+        ]
+        assert page.get_by_text(f"Bright: what spoke for {expected['label']}").is_visible()
+        assert heat.bounding_box() == pytest.approx(page.locator(".picture > img").bounding_box(), abs=0.1)
+        shown = heat.evaluate("one => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]")
+        opacities = np.array(shown).reshape(expected["rows"], expected["columns"], 4)[..., 3]
+        values = np.reshape(expected["values"], opacities.shape)
+        assert opacities[values == 1].min() > 200
+        assert opacities[values == 0].max(initial=0) == 0
+        assert np.all(np.diff(opacities.ravel()[np.argsort(values.ravel(), kind="stable")]) >= 0)
+        look.click()
+        heat.wait_for(state="detached")
+        assert look.get_attribute("aria-pressed") == "false"
+
+
+@needs_chromium
+def test_masks_lie_over_their_picture(chromium: Any, running: Running) -> None:
+    with visit(chromium, f"{running.url}/#areas") as opened:
+        opened.give(a_png=png(2, 40))
+        result = opened.results(1).first
+        expected = json.loads(ask(running.port, "/models/areas/predict?masks=true", png(2, 40)).body)["answers"][0]
+        mask = result.locator(".mask")
+        assert mask.get_attribute("src") == expected["mask"]
+        assert result.locator(".legend li").all_inner_texts() == list(expected["legend"])
+        assert mask.bounding_box() == result.locator(".picture > img").first.bounding_box()
+        result.locator("input[type=range]").fill("0.2")
+        assert mask.evaluate("one => one.style.opacity") == "0.2"
+        shares = [f"{one['label']} {100 * one['share']:.1f} %" for one in expected["shares"]]
+        assert rows_in(result) == shares
 
 
 @needs_chromium

@@ -55,7 +55,7 @@ def test_programs_are_told_what_answers_where(
         service.close()
 
     monkeypatch.setattr("plusx.serving.run.run", begun)
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(["serve", f"dogs={model}", str(model), "--port", "0", "--engine", "torch", "--json", "--log", "off"])
     out, err = capsys.readouterr()
     told = json.loads(out)

@@ -136,7 +136,7 @@ def prepare(source: bytes | np.ndarray, spec: ImageSpec) -> Pixels:
         if isinstance(picture, JpegImageFile):
             # In one piece: by 64 KiB at a time, threads wait for one another forty times a photo.
             picture.decodermaxblock = len(source)
-            _reduce_while_decoding(picture, spec)
+            reduce_while_decoding(picture, spec)
         picture.load()
         picture = upright(flat(picture, spec.background), orientation(picture))
         return _fitted(picture, spec)
@@ -171,7 +171,8 @@ def _is_as_asked(source: np.ndarray, spec: ImageSpec) -> bool:
     return source.dtype == np.uint8 and sized and whole and source.shape[0] * source.shape[1] <= spec.max_pixels
 
 
-def _reduce_while_decoding(picture: JpegImageFile, spec: ImageSpec) -> None:
+def reduce_while_decoding(picture: JpegImageFile, spec: ImageSpec) -> None:
+    """Has the picture decoded at a half, a quarter or an eighth where that is enough, which its `size` says then."""
     if spec.fit == "native":
         return
     width, height = picture.size if orientation(picture) < 5 else picture.size[::-1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import struct
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -36,6 +38,25 @@ def is_nifti(source: bytes) -> bool:
     if source.startswith(GZIP):
         return True
     return len(source) >= 4 and any(struct.unpack(order + "i", source[:4])[0] in _HEADER_SIZES for order in "<>")
+
+
+def voxels_of(source: bytes) -> int:
+    """How many voxels a NIfTI file says it has; 0 where its header cannot be read.
+
+    >>> voxels_of(struct.pack("<i36x8h", 348, 3, 10, 20, 30, 1, 1, 1, 1))
+    6000
+    """
+    try:
+        head = gzip.GzipFile(fileobj=BytesIO(source)).read(80) if source.startswith(GZIP) else source[:80]
+        (size,) = struct.unpack_from("<i", head)
+        order = "<" if size in _HEADER_SIZES else ">"
+        second = struct.unpack_from(order + "i", head)[0] == _HEADER_SIZES[1]
+        axes, *sizes = (
+            struct.unpack_from(order + "8q", head, 16) if second else struct.unpack_from(order + "8h", head, 40)
+        )
+    except (OSError, EOFError, zlib.error, struct.error):
+        return 0
+    return max(0, math.prod(sizes[: max(0, axes)]))
 
 
 def read_nifti(source: bytes, max_voxels: int) -> Voxels:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from plusx.archive import Archive
 from plusx.engines.graph import graph_of
 from plusx.engines.installed import needed
-from plusx.engines.threads import threads
+from plusx.engines.threads import spins, threads
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 ERRORS_ONLY = 3
@@ -33,6 +33,7 @@ class OnnxEngine:
         options = runtime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = threads()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spins() else "0")
         there = [name for name in PROVIDERS if name in runtime.get_available_providers()]
         self._session = runtime.InferenceSession(graph or graph_of(archive), options, providers=there)
         self._output = output

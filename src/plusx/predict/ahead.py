@@ -77,7 +77,17 @@ def decoders() -> int:
 def prepare_or_why(spec: Preparing[Example], source: Input) -> Example | str:
     """What the input became, or why it is a bad one."""
     try:
-        return spec.prepare(file_bytes(source) if isinstance(source, str) else source)
+        return prepared_or_why(spec, file_bytes(source) if isinstance(source, str) else source)
+    except BadSample as error:
+        return error.reason
+
+
+def prepared_or_why(spec: Preparing[Example], source: bytes | np.ndarray) -> Example | str:
+    """The same of what is in memory already: for whoever asks from elsewhere, and must not have files read."""
+    if not isinstance(source, bytes | np.ndarray):
+        raise TypeError(f"bytes or an array are needed, not {type(source).__name__}")
+    try:
+        return spec.prepare(source)
     except BadSample as error:
         return error.reason
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from plusx.archive import Archive
-from plusx.data.image import ImageSpec
-from plusx.data.modalities import spec_from_json
+from plusx.data.footprint import footprint_bytes
+from plusx.data.image import BadSample, ImageSpec, peek_size
+from plusx.data.modalities import Spec, spec_from_json
 from plusx.engines import Engine
-from plusx.predict.ahead import prepare_or_why
+from plusx.predict.ahead import prepared_or_why
 from plusx.predict.boxes import WithSize, boxes_answer
 from plusx.predict.dense import OwnSize, likeliest, mask_of
 from plusx.tasks import task_from_json
 from plusx.tasks.detect import Detect
 from plusx.tasks.segment import Segment
 from plusx.tasks.transcribe import reading
+
+BAND_BYTES = 12
+"""Of each class and place in a band of rows: sums of probabilities, the next band's, and what is added."""
 
 
 class Answered(NamedTuple):
@@ -42,10 +47,11 @@ class Answering:
     Args:
         archive: the model.
         engine: runs its network, called by the threads that ask.
+        limit: makes of the archive's preprocessing one that refuses more.
     """
 
-    def __init__(self, archive: Archive, engine: Engine):
-        self.spec = spec_from_json(archive.manifest.preprocessing)
+    def __init__(self, archive: Archive, engine: Engine, limit: Callable[[Spec], Spec] = lambda spec: spec):
+        self.spec = limit(spec_from_json(archive.manifest.preprocessing))
         self.task: Any = reading(task_from_json(archive.manifest.task), self.spec, None)
         self._classes = archive.manifest.classes
         self._engine = engine
@@ -62,11 +68,24 @@ class Answering:
                 return self._masked(source, self.spec, self.task, top)
             if isinstance(self.task, Detect):
                 return self._boxed(source, self.spec, self.task)
-        example = prepare_or_why(self.spec, source)
+        example = prepared_or_why(self.spec, source)
         if isinstance(example, str):
             return self._bad(example)
         outputs = self._engine(np.moveaxis(example[None], -1, 1))
         return self.of_outputs(outputs, top)[0]._replace(seen=example)
+
+    def footprint_bytes(self, source: bytes | np.ndarray) -> int:
+        """About so much memory answering it takes at most, beside the network's own."""
+        if not (isinstance(self.spec, ImageSpec) and isinstance(self.task, Segment)):
+            return footprint_bytes(self.spec, source)
+        # It is decoded at its own size, and each class has a value for each pixel of some of its rows.
+        decoded = footprint_bytes(self.spec.model_copy(update={"fit": "native"}), source)
+        try:
+            _, width, _ = peek_size(source)
+        except BadSample:
+            return decoded
+        band = len(self._classes) * self.spec.height * max(width, self.spec.width)
+        return decoded + BAND_BYTES * band
 
     def of_outputs(self, outputs: Float[np.ndarray, "batch ..."], top: int = 5) -> list[Answered]:
         """The answers to what the network gave for examples that came as it takes them, which are of one size.
@@ -90,14 +109,14 @@ class Answering:
         return Answered({**row, "error": None}, outputs=outputs)
 
     def _masked(self, source: bytes | np.ndarray, spec: ImageSpec, task: Segment, top: int) -> Answered:
-        pixels = prepare_or_why(OwnSize(spec), source)
+        pixels = prepared_or_why(OwnSize(spec), source)
         if isinstance(pixels, str):
             return self._bad(pixels)
         mask = mask_of(pixels, spec, self._engine, task.AT_ONCE)
         return Answered({**task.answer(mask, self._classes, top), "error": None}, mask=mask)
 
     def _boxed(self, source: bytes | np.ndarray, spec: ImageSpec, task: Detect) -> Answered:
-        example = prepare_or_why(WithSize(spec, with_pixels=False), source)
+        example = prepared_or_why(WithSize(spec, with_pixels=False), source)
         if isinstance(example, str):
             return self._bad(example)
         outputs = self._engine(np.moveaxis(example.prepared[None], -1, 1))

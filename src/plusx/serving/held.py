@@ -10,14 +10,17 @@ from pathlib import Path
 
 from plusx.archive import Archive, read_archive
 from plusx.archive.members import MODEL_FILE
+from plusx.data.modalities import Spec
 from plusx.engines import Engine
 from plusx.engines.choose import find_engine
 from plusx.engines.golden import check_description
+from plusx.engines.threads import sharing
 from plusx.errors import PlusxError
 from plusx.predict.one import Answering
 from plusx.serving.batcher import Batcher
 
 Batching = Callable[[Engine], Batcher]
+Limit = Callable[[Spec], Spec]
 Say = Callable[[str], None]
 
 
@@ -48,6 +51,7 @@ class Held:
         path: a `.plusx` file or a run's folder.
         engine: of `plusx.engines`, or `auto`.
         batching: makes an engine one for many threads.
+        limit: makes of a model's preprocessing one that refuses more.
         say: is told what `auto` took.
         number: of the version that is there now.
 
@@ -56,10 +60,17 @@ class Held:
     """
 
     def __init__(
-        self, name: str, path: Path, engine: str, batching: Batching, say: Say = lambda text: None, number: int = 1
+        self,
+        name: str,
+        path: Path,
+        engine: str,
+        batching: Batching,
+        limit: Limit = lambda spec: spec,
+        say: Say = lambda text: None,
+        number: int = 1,
     ):
         self.name, self.path = name, path
-        self._engine, self._batching, self._say = engine, batching, say
+        self._engine, self._batching, self._limit, self._say = engine, batching, limit, say
         self._seen = stamp(path)
         self.trouble: str | None = None
         """Why the file that is there now does not answer, where an older version goes on."""
@@ -81,14 +92,19 @@ class Held:
         except PlusxError as error:
             self.trouble = str(error)
             return None
+        except Exception as error:
+            # A runtime raises whatever it likes; the version before must go on, and later files be looked at.
+            self.trouble = f"{self.path}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            return None
         self.trouble, before, self.now = None, self.now, new
         return before
 
     def _read(self, number: int) -> Version:
         archive = read_archive(self.path, weights=False)
         check_description(archive)
-        batcher = self._batching(find_engine(self._engine, archive, say=self._say))
-        return Version(number, archive, batcher, Answering(archive, batcher))
+        with sharing():
+            batcher = self._batching(find_engine(self._engine, archive, say=self._say))
+        return Version(number, archive, batcher, Answering(archive, batcher, self._limit))
 
 
 def stamp(path: Path) -> tuple[int, ...] | None:

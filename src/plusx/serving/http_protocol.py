@@ -179,6 +179,12 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._timer.cancel()
             self._timer = self.loop.call_at(self._due, self._look)
 
+    def shutdown(self) -> None:
+        """The server stops: what is being answered still is, and what is still being sent has little time."""
+        super().shutdown()
+        if self._stage == "body" and self._answering:
+            self._due_in(DISCARD_S)
+
     def _look(self) -> None:
         self._timer = None
         if self._due is None:
@@ -189,6 +195,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._due = None
         if self._stage == "head" and not self._deaf:
             self._refuse(408, f"the request's headers took longer than {self.limits.head_s:g} s")
+        elif self._stage == "body" and self._answering:
+            self._refuse(503, "the server stops before the request has come; ask again")
         else:
             self._close()
 

@@ -52,23 +52,32 @@ class Looking:
     async def heats(self, version: Version, sources: Sequence[bytes], answers: Sequence[Answered]) -> Heats:
         """Where it looked for what it answered, or why nothing can be shown."""
         nothing: list[dict[str, Any] | None] = [None] * len(answers)
+        maps = await self._maps(version)
+        if maps is None:
+            return Heats(nothing, BEING_MADE, later=True)
+        if isinstance(maps, str):
+            return Heats(nothing, maps)
+        return Heats((await self._service.run([lambda: heats_by(maps, version, sources, answers)]))[0])
+
+    async def _maps(self, version: Version) -> Engine | str | None:
+        """What gives a version's maps, or why nothing does; None while it is being made."""
         if version not in self._made:
             self._made[version] = asyncio.ensure_future(_maps_or_why(version.archive))
         making = self._made[version]
         await asyncio.wait([making], timeout=PATIENCE_S)
         if not making.done():
-            return Heats(nothing, BEING_MADE, later=True)
-        maps = making.result()
-        if isinstance(maps, str):
-            return Heats(nothing, maps)
-        return Heats((await self._service.run([lambda: heats_by(maps, version, sources, answers)]))[0])
+            return None
+        if making.exception() is not None:
+            # What nobody foresaw is told by the log once, and tried again.
+            self._made.pop(version, None)
+        return making.result()
 
 
 async def _maps_or_why(archive: Archive) -> Engine | str:
     # No exception is kept: its frames would keep the version.
     try:
         return await maps_of(archive)
-    except PlusxError as error:
+    except (PlusxError, OSError) as error:
         return without_place(str(error).removeprefix("--maps: "), archive.path)
 
 

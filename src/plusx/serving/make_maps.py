@@ -5,6 +5,7 @@ The graph goes to standard output and into the cache; why there is none, to stan
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -34,4 +35,7 @@ def main(model: str, key: str) -> str | None:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        # Nobody waits for it as those wait who only want answers.
+        os.nice(10)
     sys.exit(main(*sys.argv[1:]))

@@ -69,6 +69,7 @@ async def _made(archive: Archive) -> bytes:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     if process.returncode != 0:
         lines = said.decode(errors="replace").strip().splitlines()
         raise PlusxError(lines[-1] if lines else "the process that makes the graph with maps was ended")

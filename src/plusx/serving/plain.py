@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import time
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -20,10 +19,12 @@ from plusx.serving.about import about
 from plusx.serving.admission import Full
 from plusx.serving.direct import Way
 from plusx.serving.held import Held, Version
+from plusx.serving.limits import read_json
 from plusx.serving.looking import Looking
 from plusx.serving.masks import painted
 from plusx.serving.refusals import Refused
 from plusx.serving.service import Service
+from plusx.serving.settings import Settings
 
 
 class Wish(BaseModel):
@@ -37,6 +38,26 @@ class Wish(BaseModel):
 
 
 Asked = Annotated[Wish, Query()]
+ONE = {"type": "object", "properties": {"base64": {"type": "string"}, "text": {"type": "string"}}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "The files of a form; the bytes of a file; or JSON, each input a file in Base64 or a text.",
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {"inputs": {"type": "array", "minItems": 1, "items": ONE}},
+                }
+            },
+        },
+    }
+}
 MULTIPART = "multipart/form-data"
 
 
@@ -52,11 +73,11 @@ def routes(service: Service, looking: Looking) -> APIRouter:
     async def model(name: str) -> dict[str, Any]:
         return about(service.model(name))
 
-    @router.post("/predict", summary="Answers, where there is one model")
+    @router.post("/predict", summary="Answers, where there is one model", openapi_extra=BODY)
     async def predict(request: Request, wish: Asked) -> Response:
         return await _predicted(service, looking, service.model(), request, wish)
 
-    @router.post("/models/{name}/predict", summary="Answers of a model")
+    @router.post("/models/{name}/predict", summary="Answers of a model", openapi_extra=BODY)
     async def predict_by(name: str, request: Request, wish: Asked) -> Response:
         return await _predicted(service, looking, service.model(name), request, wish)
 
@@ -81,7 +102,7 @@ async def _predicted(service: Service, looking: Looking, held: Held, request: Re
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
     began = time.perf_counter()
-    sources = await sources_in(request, service.settings.parts)
+    sources = await sources_in(request, service.settings)
     with service.admission:
         version = held.now
         given = [source for _, source in sources]
@@ -109,7 +130,7 @@ async def _add_masks(
         row.update(picture)
 
 
-async def sources_in(request: Request, most: int) -> list[tuple[str | None, bytes]]:
+async def sources_in(request: Request, settings: Settings) -> list[tuple[str | None, bytes]]:
     """The inputs in a request, each with its name where it has one: the files of a form; `{"inputs": [...]}` in JSON,
     each a `{"base64": ...}` or a `{"text": ...}`; or the body itself.
 
@@ -117,11 +138,12 @@ async def sources_in(request: Request, most: int) -> list[tuple[str | None, byte
         Refused: there is none, there are too many, or the JSON is another.
     """
     found: list[tuple[str | None, bytes]]
+    most = settings.parts
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == MULTIPART:
         found = await _files(request, most)
     elif kind == "application/json":
-        found = _from_json(await request.body())
+        found = _from_json(read_json(await request.body(), settings))
     else:
         found = [(None, await request.body())]
     if not found:
@@ -140,13 +162,12 @@ async def _files(request: Request, most: int) -> list[tuple[str | None, bytes]]:
         ]
 
 
-def _from_json(body: bytes) -> list[tuple[str | None, bytes]]:
-    wrong = Refused(400, 'JSON asks as {"inputs": [{"base64": "..."}]}, or {"text": "..."} for a model of texts')
+def _from_json(asked: Any) -> list[tuple[str | None, bytes]]:
     try:
-        inputs = json.loads(body)["inputs"]
-        return [(None, _one(each)) for each in inputs]
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
-        raise wrong from None
+        return [(None, _one(each)) for each in asked["inputs"]]
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        what = 'JSON asks as {"inputs": [{"base64": "..."}]}, or {"text": "..."} for a model of texts'
+        raise Refused(400, what) from None
 
 
 def _one(each: Any) -> bytes:

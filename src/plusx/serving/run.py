@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -20,6 +17,7 @@ from plusx.serving.http_protocol import protocol_of
 from plusx.serving.service import Service
 
 LEAST_TOKEN = 16
+FORCED_S = 0.05
 BACKLOG = 512
 """Connections that wait to be taken."""
 
@@ -90,8 +88,22 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM or SIGINT lets what is inside be answered, a second one does not."""
+        # uvicorn would keep the signal and raise it again when all is done, which would end the process as if it had
+        # failed.
         self._service.draining = True
-        super().handle_exit(signal.SIGTERM if sig == signal.SIGINT and not self.should_exit else sig, frame)
+        self.force_exit, self.should_exit = self.should_exit, True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no more, and ends when what is inside is answered, or at once when it is told so again."""
+        ending = asyncio.create_task(self._end_when_forced())
+        await super().shutdown(sockets)
+        ending.cancel()
+
+    async def _end_when_forced(self) -> None:
+        while not self.force_exit:
+            await asyncio.sleep(FORCED_S)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def run(service: Service, place: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
@@ -101,22 +113,14 @@ def run(service: Service, place: socket.socket, ready: Callable[[], None] = lamb
         service: what answers.
         place: where it listens, as `listening` gives it.
         ready: is called once it takes connections.
+
+    Raises:
+        PlusxError: it was told twice to stop, and what was inside got no answer.
     """
     server = Server(service, ready)
-    with _not_raised_again(), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve([place]))
-
-
-@contextmanager
-def _not_raised_again() -> Iterator[None]:
-    """Has a SIGTERM do nothing of itself: uvicorn, which handles it, raises it once more when all is done, which would
-    end the process before its last words, and as if it had failed."""
-    if threading.current_thread() is not threading.main_thread():
-        # There nobody handles signals, uvicorn neither.
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        if server.force_exit:
+            left = service.admission.inside
+            service.close(answering=False)
+            raise PlusxError(f"stopped at once, as it was told twice; {left} requests got no answer")

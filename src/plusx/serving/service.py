@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,10 @@ from plusx.engines import Engine
 from plusx.errors import PlusxError, nearest
 from plusx.predict.one import Answered
 from plusx.serving.admission import Admission
-from plusx.serving.batcher import Batcher, deadline
+from plusx.serving.batcher import Batcher, Coming, Late, deadline
 from plusx.serving.held import Held, Say, Version
+from plusx.serving.limits import limited
+from plusx.serving.memory import Memory
 from plusx.serving.refusals import Refused
 from plusx.serving.settings import Settings
 
@@ -52,10 +55,14 @@ class Service:
         self.on_batch: Callable[[str, int, float], None] = lambda model, size, seconds: None
         """Is told each batch's model, size and the engine's seconds."""
         self._pool = ThreadPoolExecutor(2 * settings.batch, thread_name_prefix="plusx-request")
+        self._memory = Memory(settings.decoding_bytes)
+        self._coming = Coming()
+        self._put_away: set[Batcher] = set()
         self.models: dict[str, Held] = {}
         for name, path in paths.items():
             own = engine if isinstance(engine, str) else engine[name]
-            self.models[name] = Held(name, path, own, self._batching(name), say, number)
+            limit = partial(limited, settings=settings)
+            self.models[name] = Held(name, path, own, self._batching(name), limit, say, number)
 
     @property
     def alive(self) -> bool:
@@ -86,7 +93,13 @@ class Service:
         Raises:
             Late: it takes longer than `settings.timeout_s`.
         """
-        return await self.run([lambda source=source: version.answer(source, top) for source in sources])
+        until = time.monotonic() + self.settings.timeout_s
+
+        def answer(source: bytes) -> Answered:
+            with self._memory.of(version.answer.footprint_bytes(source), until):
+                return version.answer(source, top)
+
+        return await self.run([partial(answer, source) for source in sources])
 
     async def run(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
         """What each of these gives, done by threads side by side, whatever they ask a `Batcher` within the time limit.
@@ -95,8 +108,23 @@ class Service:
             Late: as a batcher does.
         """
         until = time.monotonic() + self.settings.timeout_s
-        loop = asyncio.get_running_loop()
-        return list(await asyncio.gather(*(loop.run_in_executor(self._pool, _timed, work, until) for work in works)))
+        begun = [self._begun(work, until) for work in works]
+        try:
+            # A thread that decodes is not stopped; its request is answered all the same.
+            async with asyncio.timeout(self.settings.timeout_s):
+                return list(await asyncio.gather(*begun))
+        except TimeoutError:
+            raise Late from None
+        finally:
+            # What has not begun by now, nobody waits for.
+            for one in begun:
+                one.cancel()
+
+    def _begun(self, work: Callable[[], Result], until: float) -> asyncio.Future[Result]:
+        arrive = self._coming.one()
+        future = self._pool.submit(_timed, work, until, arrive)
+        future.add_done_callback(lambda _: arrive())
+        return asyncio.wrap_future(future)
 
     async def watch(self) -> None:
         """Lets each model's newer file answer, for as long as the server runs."""
@@ -114,13 +142,23 @@ class Service:
             return
         self.say(f"{held.name}: version {held.now.number} answers now")
         # Requests that began with the version before may ask it for as long as a request can last.
-        loop.call_later(self.settings.timeout_s + 1, lambda: loop.run_in_executor(None, before.batcher.close))
+        self._put_away.add(before.batcher)
+        loop.call_later(self.settings.timeout_s + 1, lambda: loop.run_in_executor(None, self._put, before.batcher))
 
-    def close(self) -> None:
-        """Answers what was asked, then stops."""
-        self._pool.shutdown()
-        for held in self.models.values():
-            held.now.batcher.close()
+    def _put(self, batcher: Batcher) -> None:
+        batcher.close()
+        self._put_away.discard(batcher)
+
+    def close(self, *, answering: bool = True) -> None:
+        """Answers what was asked, or has it fail as `Closed`; then stops."""
+        batchers = [*self._put_away, *(held.now.batcher for held in self.models.values())]
+        if not answering:
+            self._memory.close()
+            for batcher in batchers:
+                batcher.close(answering=False)
+        self._pool.shutdown(cancel_futures=not answering)
+        for batcher in batchers:
+            batcher.close()
 
     def _batching(self, name: str) -> Callable[[Engine], Batcher]:
         def told(size: int, seconds: float) -> None:
@@ -128,13 +166,13 @@ class Service:
             self.on_batch(name, size, seconds)
 
         settings = self.settings
-        return lambda engine: Batcher(
-            engine, settings.batch, settings.batch_wait_s, lambda: self.admission.inside, told
-        )
+        return lambda engine: Batcher(engine, settings.batch, settings.batch_wait_s, lambda: self._coming.count, told)
 
 
-def _timed(work: Callable[[], Result], until: float) -> Result:
-    with deadline(until):
+def _timed(work: Callable[[], Result], until: float, asks: Callable[[], None]) -> Result:
+    if time.monotonic() >= until:
+        raise Late
+    with deadline(until, asks):
         return work()
 
 

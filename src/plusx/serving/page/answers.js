@@ -29,7 +29,7 @@ function numbers({ value, low, high, probability }, { classes: names }) {
   const rows = values.map((own, at) => element("div", { class: "answer number" },
     element("span", { class: "label" }, names[at] ?? "value"), element("span", { class: "value" }, number(own)),
     lows[at] === null ? null : element("span", { class: "between soft" }, `${number(lows[at])} to ${number(highs[at])}`)));
-  const meaning = probability === null ? "No interval: it was trained without one." : `${percent(probability)} of such intervals hold the true number.`;
+  const meaning = probability === null ? "No interval: it was trained without one." : `About ${Math.round(100 * probability)} % of such intervals hold the true number.`;
   return [...rows, element("p", { class: "soft" }, meaning)];
 }
 

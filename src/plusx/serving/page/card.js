@@ -3,24 +3,25 @@
 import { element, number, percent } from "./elements.js";
 
 const FIRST = 24;
-const SHARES = new Set(["accuracy", "found"]);
-const MEASURES = { accuracy: "right answers", found: "things found", skill: "skill" };
+/** What a training's score says, by its measure. */
+const MEASURES = {
+  skill: (value) => `Skill ${number(value)}: 1 is perfect, 0 as good as the mean of what it learnt from`,
+  found: (value) => `${percent(value)} of the things found`,
+  accuracy: (value) => `${percent(value)} right`,
+};
 
 const line = (term, ...words) => words.every((word) => word === null) ? [] : [element("dt", {}, term), element("dd", {}, ...words)];
 
-function score({ metrics, data, many }) {
-  const measure = metrics?.measure;
-  const value = measure && metrics[`val_${measure}`];
-  if (typeof value !== "number") return null;
-  const words = `${SHARES.has(measure) ? percent(value) : number(value)} ${MEASURES[measure] ?? measure}`;
-  const count = data?.val;
-  return `${words}${typeof count === "number" ? `, on ${number(count)} ${many} that it did not learn from` : ""}`;
+function score({ measured, many }) {
+  if (measured === null) return null;
+  const { measure, value, count } = measured;
+  const words = (MEASURES[measure] ?? ((own) => `${measure} ${number(own)}`))(value);
+  return `${words}${count === null ? "" : `, on ${number(count)} ${many} that it did not learn from`}`;
 }
 
 function learnt({ data, many }) {
   if (typeof data?.train !== "number") return null;
-  const origin = typeof data.origin === "string" ? ` of ${data.origin}` : "";
-  return `${number(data.train)} ${many}${origin}`;
+  return `${number(data.train)} ${many}${data.name ? `: ${data.name}` : ""}`;
 }
 
 function classes({ classes: names, task }) {

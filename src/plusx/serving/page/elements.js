@@ -26,8 +26,11 @@ export function number(value) {
   return size >= 1e6 || (size !== 0 && size < 1e-3) ? value.toExponential(3) : String(+value.toPrecision(4));
 }
 
-/** 12.337 -> "12 ms", 2.1 -> "2.1 ms". */
-export const milliseconds = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+/** 12.337 -> "12 ms", 2.1 -> "2.1 ms", 2935 -> "2.9 s". */
+export function duration(ms) {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
 
 /** 34567 -> "33.8 kB". */
 export function size(bytes) {

@@ -4,15 +4,10 @@ import { drawing } from "./draw.js";
 import { byId, element } from "./elements.js";
 import { recorder } from "./record.js";
 
-const KINDS = {
-  image: { accept: "image/png,image/jpeg,image/webp,image/gif,image/bmp,image/tiff", paste: true },
-  sound: { accept: "audio/*,.wav,.flac,.ogg,.mp3" },
-  volume: { accept: ".npy,.nii,.nii.gz,.gz,.dcm,.nrrd,.mha,.zip,.tif,.tiff" },
-  signal: { accept: ".csv,.npy,.wav,.txt,.tsv" },
-  array: { accept: ".npy" },
-};
 const SMALL = 64;
+const touched = matchMedia("(pointer: coarse)").matches;
 let take = () => {};
+let texted = 0;
 
 /** Elements that ask for a model's inputs; `add` is told all that are given at once, `live` of a drawing that changes. */
 export function inputsFor(model, { add, live }) {
@@ -22,7 +17,7 @@ export function inputsFor(model, { add, live }) {
   }
   take = (files) => files.length > 0 && add([...files].map((file) => ({ file, name: file.name })));
   const made = [dropBox(model)];
-  if (model.modality === "image" && matchMedia("(pointer: coarse)").matches) made.push(camera());
+  if (model.modality === "image" && touched) made.push(camera());
   if (canBeDrawn(model)) made.push(drawing(model.preprocessing, live));
   if (model.modality === "sound") made.push(recorder(add));
   return made;
@@ -43,13 +38,14 @@ function chosen(attributes) {
   });
 }
 
-function dropBox({ one, many, modality }) {
-  const { accept, paste } = KINDS[modality] ?? {};
-  const how = paste ? "Several at once, if you like; or paste one." : "Several at once, if you like.";
+function dropBox({ one, many, modality, extensions }) {
+  // A browser knows no file by two endings.
+  const accept = extensions.map((ending) => ending.slice(ending.lastIndexOf("."))).join(",");
+  const how = modality === "image" && !touched ? "one or several; or paste one" : "one or several";
   return element("label", { class: "drop", id: "drop" },
-    element("span", {}, `Drop ${many} anywhere, or `, element("u", {}, "choose")),
+    element("span", {}, touched ? "" : `Drop ${many} anywhere, or `, element("u", {}, touched ? `Choose ${many}` : "choose")),
     element("span", { class: "soft", id: "drop-how" }, how),
-    chosen({ id: "file", accept, multiple: true, "aria-label": `Choose a ${one}, or several`, "aria-describedby": "drop-how" }));
+    chosen({ id: "file", accept: accept || null, multiple: true, "aria-label": `Choose a ${one}, or several`, "aria-describedby": "drop-how" }));
 }
 
 const camera = () =>
@@ -60,7 +56,7 @@ function texts(add) {
   const give = () => {
     const text = field.value;
     if (text.trim() === "") return field.focus();
-    add([{ text, name: text.trim().slice(0, 60) }]);
+    add([{ text, name: text.trim().slice(0, 60), title: `Text ${++texted}` }]);
   };
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) give();

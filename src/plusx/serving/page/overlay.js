@@ -21,7 +21,11 @@ export function layBoxes({ stage, image }, boxes, classes) {
       for (const [name, value] of Object.entries(place)) rectangle.setAttribute(name, String(value));
       frame.append(rectangle);
       const tag = element("span", { class: `tag ${colour}`, "aria-hidden": "true" }, `${label} ${percent(probability)}`);
-      tag.style.left = `${(100 * left) / width}%`;
+      // What would be cut at the picture's right edge hangs at the box's other corner.
+      if (left > width / 2) {
+        tag.classList.add("right");
+        tag.style.right = `${100 - (100 * right) / width}%`;
+      } else tag.style.left = `${(100 * left) / width}%`;
       tag.style.top = `${(100 * top) / height}%`;
       return tag;
     });
@@ -35,29 +39,30 @@ export function layBoxes({ stage, image }, boxes, classes) {
 }
 
 /** A mask over the picture, and what its colours mean; gives back elements for below it. */
-export function layMask({ stage }, mask, legend, named) {
-  const over = element("img", { class: "over mask", src: mask, alt: "" });
+export function layMask({ stage }, { mask, legend }, classes, named) {
+  const over = element("img", { class: "over mask", src: mask, alt: `The mask of ${named}` });
   stage.append(over);
-  const marks = legend.map(({ label, colour, share }) => {
-    const patch = element("span", { class: "patch", "aria-hidden": "true" });
-    patch.style.backgroundColor = colour;
-    return element("li", {}, patch, `${label}${typeof share === "number" ? ` ${percent(share)}` : ""}`);
+  const marks = Object.entries(legend).map(([label, colour]) => {
+    // The first class, mostly the background, is not painted.
+    const clear = label === classes[0];
+    const patch = element("span", { class: clear ? "patch clear" : "patch", "aria-hidden": "true" });
+    if (!clear) patch.style.backgroundColor = colour;
+    return element("li", {}, patch, label);
   });
-  return [slider(`Mask of ${named}`, "Mask", over, 0.6), element("ul", { class: "legend" }, ...marks)];
+  return [slider(`Mask over ${named}`, "Mask", over, 0.6), element("ul", { class: "legend" }, ...marks)];
 }
 
-/** Heat over the picture, where its `box` in the picture's pixels says; gives back elements for below it. */
-export function layHeat({ stage }, { rows, columns, values, box, width, height }, named) {
+/** Heat over the picture, where its `box` in the picture's pixels says: a slider for below it, and the layer. */
+export function layHeat({ stage }, { rows, columns, values, box: [left, top, right, bottom], width, height }, named) {
   const canvas = element("canvas", { class: "over heat", width: columns, height: rows, "aria-hidden": "true" });
   const board = canvas.getContext("2d");
   const pixels = board.createImageData(columns, rows);
   values.forEach((value, at) => pixels.data.set(colourOf(value), 4 * at));
   board.putImageData(pixels, 0, 0);
-  const [left, top, right, bottom] = [box[0] / width, box[1] / height, box[2] / width, box[3] / height];
-  const place = { left, top, width: right - left, height: bottom - top };
+  const place = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
   for (const [side, share] of Object.entries(place)) canvas.style[side] = `${100 * share}%`;
   stage.append(canvas);
-  return [slider(`Strength of the overlay over ${named}`, "Overlay", canvas, 0.9)];
+  return [slider(`Overlay over ${named}`, "Overlay", canvas, 0.9), canvas];
 }
 
 function colourOf(value) {

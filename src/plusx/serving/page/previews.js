@@ -3,6 +3,8 @@
 import { element, size } from "./elements.js";
 
 const SMALL = 96;
+const TINY = 300;
+const EACH = 5;
 
 /** {node, seek, picture}: an element that shows an input; a sound's `seek`; where it is a picture, what lies over it
  * goes into `picture`. */
@@ -20,10 +22,13 @@ function picture(address, input) {
   const stage = element("div", { class: "picture" }, image);
   const node = element("figure", {}, stage);
   image.addEventListener("load", () => {
-    image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
+    const longer = Math.max(image.naturalWidth, image.naturalHeight);
+    image.classList.toggle("small", longer <= SMALL);
+    node.closest(".result")?.classList.toggle("tiny", longer <= TINY);
   });
   image.addEventListener("error", () => {
     stage.replaceChildren(element("p", { class: "soft" }, "This browser cannot show it."));
+    node.closest(".result")?.classList.add("unseen");
   });
   return { node, picture: { stage, image } };
 }
@@ -41,17 +46,21 @@ function sound(address, input) {
   };
 }
 
-/** A column of the canvas is as high as the loudest sample in its share of the sound. */
+/** Each column is as high as the loudest sample of its time, beside the loudest of all. */
 async function draw(canvas, file) {
   const audio = new OfflineAudioContext(1, 1, 16000);
   const samples = (await audio.decodeAudioData(await file.arrayBuffer())).getChannelData(0);
   const board = canvas.getContext("2d");
   board.fillStyle = getComputedStyle(document.body).getPropertyValue("--bar");
-  const each = samples.length / (canvas.width / 3);
-  for (let column = 0; column < canvas.width / 3; column++) {
-    let loudest = 0;
-    for (let at = Math.floor(column * each); at < (column + 1) * each; at++) loudest = Math.max(loudest, Math.abs(samples[at] ?? 0));
-    const high = Math.max(2, loudest * canvas.height);
-    board.fillRect(3 * column, (canvas.height - high) / 2, 2, high);
-  }
+  const columns = Math.floor(canvas.width / EACH);
+  const loudest = Array(columns).fill(0);
+  samples.forEach((sample, at) => {
+    const column = Math.floor((at * columns) / samples.length);
+    loudest[column] = Math.max(loudest[column], Math.abs(sample));
+  });
+  const most = Math.max(...loudest, 1e-6);
+  loudest.forEach((own, column) => {
+    const high = Math.max(2, (own / most) * canvas.height);
+    board.fillRect(EACH * column, (canvas.height - high) / 2, EACH - 2, high);
+  });
 }

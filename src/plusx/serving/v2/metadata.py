@@ -27,7 +27,7 @@ def about_server() -> dict[str, Any]:
 def taken_by(version: Version, settings: Settings) -> Taken:
     """What a model takes beside files: one example of `input` as its network takes it."""
     spec = version.answer.spec
-    return Taken(settings.parts, datatype_of(spec.dtype), spec.shape)
+    return Taken(settings.parts, datatype_of(spec.dtype), spec.shape, settings.json_values)
 
 
 def about_model(held: Held, version: Version, settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic_core import from_json as parsed
 
+from plusx.serving.limits import check_json
 from plusx.serving.refusals import Refused
+from plusx.serving.settings import Settings
 from plusx.serving.v2.tensors import BYTES, SHOWN, count_of, dtype_of, from_binary, from_json
 
 JSON_LENGTH = "Inference-Header-Content-Length"
@@ -61,11 +63,13 @@ class Taken(NamedTuple):
         most: examples in a request.
         datatype: of a tensor as the network takes it.
         shape: of one example of it.
+        json_values: in a request's JSON.
     """
 
     most: int
     datatype: str
     shape: tuple[int, ...]
+    json_values: int = Settings.json_values
 
     @property
     def words(self) -> str:
@@ -97,6 +101,7 @@ def read_request(body: bytes, json_length: str | None, taken: Taken) -> InferReq
         return InferRequest(_of_one(body))
     if length > MOST_JSON_BYTES:
         raise Refused(413, f"the JSON is longer than {MOST_JSON_BYTES >> 20} MiB; send tensors as binary data")
+    check_json(body[:length], taken.json_values)
     try:
         asked = parsed(body[:length], allow_inf_nan=False)
     except ValueError as error:
