@@ -19,7 +19,7 @@ def serve(
     engine: Annotated[str, typer.Option(help="torch, onnx, openvino, or auto: the fastest, measured once.")] = "auto",
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait at once; others get 429.")] = 64,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that an answer may take; then 504.")] = 30.0,
-    batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 8,
     batch_wait: Annotated[
         float, typer.Option(min=0, metavar="MS", help="Milliseconds that a batch waits for others on their way.")
     ] = 2.0,
