@@ -68,6 +68,10 @@ bench-all: bench peers
 	$(BIN)/python benchmarks/retrieval.py --write
 	$(BIN)/python benchmarks/studies.py --quick --write
 	$(BIN)/python benchmarks/race.py --seeds 5 --write
+	$(BIN)/python benchmarks/engines.py rates --write
+	$(BIN)/python benchmarks/engines.py starts --write
+	$(BIN)/python benchmarks/serving.py --write
+	$(BIN)/python benchmarks/soak.py --write
 
 peers: $(READY)
 	$(BIN)/pip install -r benchmarks/peers/requirements.txt

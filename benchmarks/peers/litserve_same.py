@@ -50,6 +50,6 @@ class Same(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    batch = {"max_batch_size": 32, "batch_timeout": 0.002}
+    batch = {"max_batch_size": 8, "batch_timeout": 0.002}
     server = litserve.LitServer(Same(sys.argv[1], sys.argv[2], **batch), accelerator="cpu", workers_per_device=1)
     server.run(port=int(sys.argv[3]), host="127.0.0.1", log_level="warning", generate_client_file=False)

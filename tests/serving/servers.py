@@ -88,7 +88,7 @@ def png(seed: int = 0, size: int = 8, channels: int = 1) -> bytes:
 
 
 @contextmanager
-def serving(*paths: Path, engine: str = "torch", settings: Settings | None = None) -> Iterator[Running]:
+def serving(*paths: str | Path, engine: str = "torch", settings: Settings | None = None) -> Iterator[Running]:
     """A server of these models in a thread of this process; it has ended when this ends."""
     service = Service(named(list(paths)), engine, settings or Settings())
     with listening("127.0.0.1", 0) as place:

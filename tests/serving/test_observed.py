@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from plusx.data.image import ImageSpec
 from plusx.model.resnet import ResNet
 from plusx.serving.app import create_app
 from plusx.serving.logs import logged
-from plusx.serving.metrics import Metrics
+from plusx.serving.metrics import REASONS, Metrics
 from plusx.serving.service import Service
 from plusx.serving.settings import Settings
 from plusx.tasks.classify import Classify
 from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
+
+PAGE = (Path(__file__).parents[2] / "docs" / "serving-operations.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +205,50 @@ def test_a_client_that_left_is_no_failure(app: FastAPI) -> None:
         assert figure(client, "plusx_requests_total", route="/left", model="", code="499") == 1
         assert figure(client, "plusx_refused_total", reason="gone") == 1
     assert json.loads(out.getvalue())["status"] == 499
+
+
+def test_a_server_whose_engine_has_stopped_says_so_to_who_can_start_it_anew(
+    client: TestClient, service: Service
+) -> None:
+    for place in ("live", "ready"):
+        assert client.get(f"/v2/health/{place}").json() == {place: True}
+    service.models["cats"].now.batcher.close()
+    for place in ("live", "ready"):
+        told = client.get(f"/v2/health/{place}")
+        assert (told.status_code, told.json()) == (503, {place: False})
+
+
+def test_the_docs_list_every_figure_with_its_labels_and_every_reason(client: TestClient, service: Service) -> None:
+    rows = re.findall(r"^\| `(plusx_\w+)` \|([^|]*)\|", PAGE, re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    client.post("/predict", content=picture())
+    client.get("/models/dogs")
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    found = {
+        one.name.removesuffix("_count"): one.labels.keys() - {"le"}
+        for family in families
+        for one in family.samples
+        if one.name.startswith("plusx_") and not one.name.endswith(("_created", "_sum", "_bucket"))
+    }
+    assert told == found
+    (reasons,) = re.findall(r"^\| `plusx_refused_total` \| `reason` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", reasons)) == {*REASONS.values(), "wrong"}
+
+
+def test_the_docs_list_every_field_of_a_line(app: FastAPI) -> None:
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    section = PAGE.partition("| field | what it is |")[2].partition("\n\n")[0]
+    told = {
+        name for cell in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    }
+    out = io.StringIO()
+    with TestClient(app) as client, logged("json", out):
+        client.post("/predict", content=picture())
+        client.get("/nosuch")
+        client.get("/broken")
+    found = {name for line in out.getvalue().splitlines() for name in json.loads(line)}
+    # That lines were dropped is tried where lines are.
+    assert told == found | {"count"}

@@ -180,7 +180,7 @@ def test_a_chosen_picture_gets_the_servers_answer_and_a_bad_one_its_reason(chrom
         results = opened.results(7)
         for at, body in enumerate(pictures.values()):
             assert rows_in(results.nth(at)) == bars_of(answer_of(running, "digits", body))
-            assert re.fullmatch(r"[\d.]+ ms", results.nth(at).locator(".took").inner_text())
+            assert re.fullmatch(r"digits, [\d.]+ ms", results.nth(at).locator(".took").inner_text())
         assert results.nth(6).locator(".bad").inner_text() == answer_of(running, "digits", b"words")["error"]
         opened.page.click("#clear")
         assert opened.page.locator(".result").count() == 0
@@ -223,6 +223,36 @@ def test_a_drawn_digit_answers_by_pointer_and_by_keys(chromium: Any, running: Ru
         page.click("#undo")
         page.locator("#empty").wait_for()
         assert page.locator("#undo").is_disabled()
+
+
+@needs_chromium
+def test_of_a_drawing_the_last_stroke_counts_however_slow_the_answers_are(chromium: Any, running: Running) -> None:
+    with visit(chromium, f"{running.url}/#digits") as opened:
+        page = opened.page
+        held: list[Any] = []
+        page.route("**/predict*", lambda route: held.append(route))
+
+        def answer(place: int, label: str) -> None:
+            top = [{"label": label, "probability": 1.0}]
+            row = {"label": label, "probability": 1.0, "top": top, "error": None}
+            held[place].fulfill(json={"model": "digits", "version": "1", "answers": [row], "duration_ms": 1.0})
+
+        page.focus("#draw")
+        for count in (1, 2, 3):
+            for key in ("Space", "ArrowUp", "Space"):
+                page.keyboard.press(key)
+            while len(held) < count:
+                page.wait_for_timeout(20)
+            if count == 1:
+                answer(0, "first")
+                opened.results(1)
+        answer(2, "third")
+        page.locator(".label", has_text="third").wait_for()
+        answer(1, "second")
+        page.wait_for_timeout(50)
+        assert page.locator(".label").all_inner_texts() == ["third"]
+        page.click("#clear-drawing")
+        page.locator("#empty").wait_for()
 
 
 @needs_chromium

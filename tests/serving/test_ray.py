@@ -173,6 +173,10 @@ def test_replicas_answer_as_one_model_and_none_is_lost_when_one_is_killed(sessio
         told = ask(port, "/models", headers={"X-Request-Id": "mine"})
         assert told.headers["x-request-id"] == "mine"
         with Load(port, pictures[0]).going_on() as load:
+            # What replicas begin with is gone, too.
+            (shelf,) = processes(session, "ray::Shelf")
+            os.kill(shelf, signal.SIGKILL)
+            until(lambda: processes(session, "ray::Shelf").keys() - {shelf} != set(), "another shelf")
             for _ in range(KILLED):
                 asked, killed = load.count(), min(replicas(session))
                 until(lambda asked=asked: load.count() > asked + 300, "300 answers")

@@ -1,10 +1,12 @@
 """`plusx serve` as a program starts and stops it: what it says where, and how it ends."""
 
 import json
+import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import pytest
 from raw import connected, post, read
 from servers import ask, command, png, write_model
 
+from plusx.cli.main import main
 from plusx.serving.run import listening
+from plusx.serving.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +122,35 @@ def _wait_until_refused(port: int) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it goes on taking connections")
+
+
+def test_programs_are_told_what_answers_where(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begun(service: Service, place: socket.socket, ready: Callable[[], None]) -> None:
+        ready()
+        service.close()
+
+    monkeypatch.setattr("plusx.serving.run.run", begun)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["serve", f"dogs={model}", str(model), "--port", "0", "--engine", "torch", "--json", "--log", "off"])
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    alike = {"version": "1", "engine": "torch", "precision": "float32", "task": "classify"}
+    assert told["models"] == [{"name": "dogs", **alike}, {"name": "cats", **alike}]
+    assert told["pid"] == os.getpid()
+    assert err == f"serving dogs, cats at {told['url']}\n"
+
+
+def test_wrong_choices_are_said_in_a_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, says in (
+        (["--log", "jason"], "--log jason: there are json, text, off; did you mean json?"),
+        ([str(model)], f"{model}: {model} is called cats, too; give one of them as NAME={model}"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0: others can reach it; set PLUSX_TOKEN"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["serve", str(model), "--port", "0", "--engine", "torch", *given])
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"plusx: {says}")
+        assert err.count("\n") == 1

@@ -27,7 +27,8 @@ def serve(
     """Serves models until SIGTERM or Ctrl-C, when what is being asked is still answered.
 
     Args:
-        models: `.plusx` files or run folders; each is asked for by its file's or folder's name.
+        models: `.plusx` files or run folders; each is asked for by its file's or folder's name, or by the name that is
+            given as `NAME=PATH`.
         host: the address to listen at; any but this machine's own needs `settings.token` or `insecure`.
         port: of it; 0 is any free one.
         engine: `torch`, `onnx`, `openvino`, or `auto` for the fastest.
@@ -51,7 +52,7 @@ def serve(
     settings = settings or Settings()
     check_address(host, settings.token, insecure)
     many = [models] if isinstance(models, str | Path) else models
-    paths = named([Path(model) for model in many])
+    paths = named(many)
 
     def ready(port: int, about: list[dict[str, Any]]) -> None:
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,13 +13,13 @@ from plusx.cli.output import Json, print_json
 
 
 def serve(
-    models: Annotated[list[Path], typer.Argument(help=".plusx files or run folders, each asked for by its name.")],
+    models: Annotated[list[str], typer.Argument(help=".plusx files or run folders, by their names or as NAME=PATH.")],
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 for any free one.")] = 8000,
     engine: Annotated[str, typer.Option(help="torch, onnx, openvino, or auto: the fastest, measured once.")] = "auto",
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait at once; others get 429.")] = 64,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that an answer may take; then 504.")] = 30.0,
-    batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="The most examples that are answered at once.")] = 8,
     batch_wait: Annotated[
         float, typer.Option(min=0, metavar="MS", help="Milliseconds that a batch waits for others on their way.")
     ] = 2.0,

@@ -34,6 +34,8 @@ def about(held: Held) -> dict[str, Any]:
         "card": None if manifest.card is None else manifest.card.model_dump(),
         "measured": measured(manifest),
         "data": trained_on(manifest),
+        "epochs": epochs(manifest),
+        "size_bytes": sum(record.size_bytes for record in manifest.files.values()),
         "no_heat": why_none(manifest),
         "created_at": manifest.created_at,
         "created_with": manifest.created_with,
@@ -51,6 +53,13 @@ def measured(manifest: Manifest) -> dict[str, Any] | None:
         return None
     count = data.get("val") if isinstance(data, dict) else None
     return {"measure": metrics.get("measure", "accuracy"), "value": value, "split": "validation", "count": count}
+
+
+def epochs(manifest: Manifest) -> float | None:
+    """How often the training saw its examples; None where the model does not say."""
+    metrics = manifest.provenance.get("metrics")
+    value = metrics.get("epoch") if isinstance(metrics, dict) else None
+    return value if isinstance(value, int | float) else None
 
 
 def trained_on(manifest: Manifest) -> dict[str, Any] | None:
@@ -71,8 +80,10 @@ def _last(place: str) -> str:
     >>> [_last(place) for place in ("mnist", "/home/ann/digits/", "C:\\\\Users\\\\Ann\\\\list.csv", "s3://bucket/cats?k=1")]
     ['mnist', 'digits', 'list.csv', 'cats']
     """
+    place = place.partition("?")[0]
     name = PurePosixPath(place).name if "\\" not in place else PureWindowsPath(place).name
-    return name.partition("?")[0]
+    # An address without a path ends with its machine, before which a password may stand.
+    return name.rpartition("@")[2] if "://" in place else name
 
 
 def without_place(text: str, path: Path | None) -> str:

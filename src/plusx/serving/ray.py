@@ -23,6 +23,8 @@ from plusx.serving.replica import NAMESPACE, SHELF, Order, Replica, Shelf
 from plusx.serving.settings import Settings
 
 APP = "plusx"
+SHELVES = 3
+"""How many are tried one after the other, where machines die."""
 MARGIN_S = 5.0
 """How much longer than an answer may take a replica is given to end."""
 
@@ -66,6 +68,7 @@ class Cluster:
         self._paths, self._engine, self.settings = paths, engine, settings
         self.scale, self._say = scale, say
         self._shelf: Any = None
+        self._files: dict[str, bytes] = {}
         self._seen: dict[str, tuple[int, ...] | None] = {}
         self.order: Order | None = None
         """What the replicas were told that answer."""
@@ -83,7 +86,8 @@ class Cluster:
         self._seen = {name: stamp(path) for name, path in self._paths.items()}
         read = {name: _read(path, self._engine, self._say) for name, path in self._paths.items()}
         digests = {name: hashlib.sha256(one.file).hexdigest() for name, one in read.items()}
-        self._put({digests[name]: one.file for name, one in read.items()})
+        files = {digests[name]: one.file for name, one in read.items()}
+        self._hold({**self._files, **files})
         number = 1 if self.order is None else self.order.number + 1
         order = Order(digests, {name: one.about["engine"] for name, one in read.items()}, self.settings, number)
         try:
@@ -95,12 +99,14 @@ class Cluster:
             raise
         self.order = order
         self.models = [{"name": name, "version": str(number), **one.about} for name, one in read.items()]
-        _ray().get(self._shelf.keep.remote(list(digests.values())))
+        self._files = files
+        self._hold(files)
         return order
 
     def renew(self) -> None:
         """Where a file was replaced, has the replicas answer with it; where they cannot, those before go on."""
         if all(stamp(path) in (None, self._seen[name]) for name, path in self._paths.items()):
+            self._hold(self._files)
             return
         try:
             order = self.deploy()
@@ -116,18 +122,21 @@ class Cluster:
         if self._shelf is not None:
             _ray().kill(self._shelf)
 
-    def _put(self, files: dict[str, bytes]) -> None:
+    def _hold(self, files: dict[str, bytes]) -> None:
+        """Has these on the shelf, and no others; on another shelf where the machine of the one before is gone."""
         ray = _ray()
-        if self._shelf is None:
-            options = {
-                "name": SHELF,
-                "namespace": NAMESPACE,
-                "lifetime": "detached",
-                "get_if_exists": True,
-                "num_cpus": 0,
-            }
-            self._shelf = ray.remote(Shelf).options(**options).remote()
-        ray.get(self._shelf.put.remote(files))
+        found = {"name": SHELF, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+        for _ in range(SHELVES):
+            shelf = self._shelf or ray.remote(Shelf).options(**found, num_cpus=0).remote()
+            try:
+                missing = ray.get(shelf.hold.remote(list(files)))
+                if missing:
+                    ray.get(shelf.put.remote({digest: files[digest] for digest in missing}))
+                self._shelf = shelf
+                return
+            except ray.exceptions.RayActorError:
+                self._shelf = None
+        raise PlusxError("--ray: what holds the models' files dies as it begins; look at the cluster's memory")
 
     def _run(self, order: Order) -> None:
         try:

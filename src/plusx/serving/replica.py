@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import FastAPI
 
-from plusx.data.cache import default_cache_dir
-from plusx.data.files import atomic_write
 from plusx.errors import PlusxError
 from plusx.serving.app import create_app
 from plusx.serving.logs import JSON, logged
@@ -51,13 +49,14 @@ class Shelf:
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
 
+    def hold(self, digests: list[str]) -> list[str]:
+        """Forgets all but these; gives those that are not here."""
+        self._files = {digest: file for digest, file in self._files.items() if digest in digests}
+        return [digest for digest in digests if digest not in self._files]
+
     def put(self, files: dict[str, bytes]) -> None:
         """Holds these, too."""
         self._files.update(files)
-
-    def keep(self, digests: list[str]) -> None:
-        """Forgets all others."""
-        self._files = {digest: file for digest, file in self._files.items() if digest in digests}
 
     def get(self, digest: str) -> bytes | None:
         """The file, or None where it is not here."""
@@ -73,9 +72,10 @@ class Replica:
         self._left = ExitStack()
         # Ray keeps what its processes say in files of its session.
         say = self._left.enter_context(logged(JSON, sys.stderr))
-        paths = {name: await _file(digest) for name, digest in order.digests.items()}
         settings = replace(order.settings, reload_s=0)
-        self._service = Service(paths, order.engines, settings, say, number=order.number)
+        with TemporaryDirectory() as folder:
+            paths = {name: await _brought(digest, Path(folder)) for name, digest in order.digests.items()}
+            self._service = Service(paths, order.engines, settings, say, number=order.number)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The same application that one server has; closed by Ray when it ends, as by a server."""
@@ -90,18 +90,14 @@ class Replica:
         self._left.close()
 
 
-async def _file(digest: str) -> Path:
-    """A model's file on this machine, brought from the shelf where it is not here yet."""
-    path = default_cache_dir() / "served" / f"{digest}.plusx"
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-        return path
+async def _brought(digest: str, folder: Path) -> Path:
+    """A model's file, from the shelf into a folder of this machine."""
     import ray
 
     shelf: Any = ray.get_actor(SHELF, namespace=NAMESPACE)
     file = await shelf.get.remote(digest)
     if file is None:
-        raise PlusxError(f"the model of SHA-256 {digest} is on no shelf any more; serve it again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, "wb") as out:
-        out.write(file)
+        raise PlusxError("the models' files are on no shelf of this cluster; serve them again")
+    path = folder / f"{digest}.plusx"
+    path.write_bytes(file)
     return path

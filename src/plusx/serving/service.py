@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from plusx.serving.refusals import Refused
 from plusx.serving.settings import Settings
 
 Result = TypeVar("Result")
+NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<path>.+)")
 
 
 class Service:
@@ -188,20 +190,27 @@ def summary(service: Service) -> list[dict[str, Any]]:
     ]
 
 
-def named(paths: Sequence[Path]) -> dict[str, Path]:
-    """Models by name: that of their file, or of their run's folder.
+def named(models: Sequence[str | Path]) -> dict[str, Path]:
+    """Models by name: that of their file, or of their run's folder, or the one that is given as `NAME=PATH`.
 
     Raises:
         PlusxError: two have one name.
 
-    >>> sorted(named([Path("runs/digits"), Path("cats.plusx"), Path("runs/dogs/model.plusx")]))
-    ['cats', 'digits', 'dogs']
+    >>> sorted(named([Path("runs/digits"), "cats.plusx", Path("runs/dogs/model.plusx"), "birds=runs/third"]))
+    ['birds', 'cats', 'digits', 'dogs']
     """
     found: dict[str, Path] = {}
-    for path in paths:
-        stem = path.resolve().stem
-        name = path.resolve().parent.name if stem == "model" else stem
+    for model in models:
+        name, path = _named(model)
         if name in found:
-            raise PlusxError(f"{path}: {found[name]} is called {name}, too; rename one of them")
+            raise PlusxError(f"{path}: {found[name]} is called {name}, too; give one of them as NAME={path}")
         found[name] = path
     return found
+
+
+def _named(model: str | Path) -> tuple[str, Path]:
+    given = NAMED.fullmatch(str(model))
+    if given and not Path(model).exists():
+        return given["name"], Path(given["path"])
+    whole = Path(model).resolve()
+    return whole.parent.name if whole.stem == "model" else whole.stem, Path(model)

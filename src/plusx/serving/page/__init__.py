@@ -25,6 +25,7 @@ FILES: dict[str, str] = {
     "tap.js": SCRIPT,
     "wav.js": SCRIPT,
     "results.js": SCRIPT,
+    "result.js": SCRIPT,
     "answers.js": SCRIPT,
     "overlay.js": SCRIPT,
     "previews.js": SCRIPT,

@@ -18,13 +18,16 @@ function curl(method, path, { requestBody }) {
   return [...parts, address].join(" ");
 }
 
+/** Words in which what stands between backticks is code. */
+const marked = (text) => text.split("`").map((part, at) => (at % 2 === 1 ? element("code", {}, part) : part));
+
 function operation(path, method, about) {
   const asks = (about.parameters ?? []).filter((one) => one.in === "query");
   return element("section", { class: "panel operation" },
     element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), " ", element("code", {}, path)),
-    element("p", {}, about.summary ?? ""),
-    ...(about.description && about.description !== about.summary ? [element("p", { class: "soft" }, about.description)] : []),
-    ...asks.map((one) => element("p", { class: "soft" }, element("code", {}, `?${one.name}=${one.schema?.default ?? ""}`), ` ${one.description ?? ""}`)),
+    element("p", {}, ...marked(about.summary ?? "")),
+    ...(about.description && about.description !== about.summary ? [element("p", { class: "soft" }, ...marked(about.description))] : []),
+    ...asks.map((one) => element("p", { class: "soft" }, element("code", {}, `?${one.name}=${one.schema?.default ?? ""}`), " ", ...marked(one.description ?? ""))),
     element("pre", { tabindex: 0, "aria-label": `${method.toUpperCase()} ${path} by curl` }, curl(method, path, about)));
 }
 

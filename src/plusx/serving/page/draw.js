@@ -46,7 +46,7 @@ export function drawing(spec, live) {
   function give() {
     if (strokes.length === 0) return live(null);
     paint();
-    canvas.toBlob((file) => live({ file, name: "drawing.png" }), "image/png");
+    canvas.toBlob((file) => live({ file, name: "drawing.png", title: "Drawing" }), "image/png");
     paint(byKeys());
   }
 

@@ -21,24 +21,29 @@ function summary({ modality, preprocessing: spec, task, classes, many }) {
 
 function choose(name) {
   const model = known.find((one) => one.name === name) ?? known[0];
-  const same = current !== null && current.name === model.name && current.version === model.version;
+  const before = current;
   current = model;
   byId("title").textContent = model.name;
   byId("about").textContent = summary(model);
   document.title = `${model.name} – plusx`;
   byId("trouble").textContent = model.trouble === null ? "" : `A newer file of this model was refused, so version ${model.version} goes on: ${model.trouble}`;
   byId("trouble").hidden = model.trouble === null;
-  if (same) return;
-  showCard(byId("card"), model);
+  if (before?.name !== model.name || before.version !== model.version) showCard(byId("card"), model);
+  // A newer version that takes the same leaves alone what a person is giving.
+  if (before?.name === model.name && takes(before) === takes(model)) return;
+  results.drawn = null;
   byId("inputs").replaceChildren(...inputsFor(model, {
     add: (inputs) => results.add(current, inputs),
     live: (input) => results.live(current, input),
   }));
 }
 
+const takes = ({ task, preprocessing }) => JSON.stringify([task, preprocessing]);
+
 async function refresh() {
   known = await models();
-  if (known.length > 1) {
+  results.several = known.length > 1;
+  if (results.several) {
     byId("model").replaceChildren(...known.map(({ name }) => element("option", { value: name }, name)));
     byId("chooser").hidden = false;
   }

@@ -28,6 +28,7 @@ function picture(address, input) {
   });
   image.addEventListener("error", () => {
     stage.replaceChildren(element("p", { class: "soft" }, "This browser cannot show it."));
+    node.closest(".result")?.classList.add("unseen");
   });
   return { node, picture: { stage, image } };
 }

@@ -15,6 +15,8 @@ export function recorder(add) {
     button.disabled = true;
     try {
       if (recording === null) recording = await begin((seconds) => {
+        // Another model was chosen.
+        if (!button.isConnected) return recording?.();
         said.textContent = `${seconds.toFixed(1)} s`;
         if (seconds >= LONGEST_S) toggle();
       });

@@ -1,13 +1,9 @@
 // The list of what was given, each with its answer.
 
-import { predict, Unanswered } from "./api.js";
-import { inWords, rows } from "./answers.js";
-import { announce, byId, duration, element } from "./elements.js";
-import { layBoxes, layHeat, layMask } from "./overlay.js";
-import { preview } from "./previews.js";
+import { announce, byId } from "./elements.js";
+import { Result } from "./result.js";
 
 const AT_ONCE = 4;
-const MOST_ASKED = 20;
 
 /** Results in an element; `renewed` is called when the server answers by another version than the page knows. */
 export class Results {
@@ -16,7 +12,10 @@ export class Results {
     this.renewed = renewed;
     this.waiting = [];
     this.running = 0;
+    this.shown = new Set();
     this.drawn = null;
+    /** Whether it must be told which model answered. */
+    this.several = false;
   }
 
   /** Asks the model for each of these; the newest is shown first. */
@@ -29,7 +28,10 @@ export class Results {
 
   /** Asks for a drawing again as it changes, in the same place; of null it forgets it. */
   live(model, input) {
-    const before = this.drawn?.node.isConnected ? this.drawn : null;
+    const last = this.drawn;
+    // While the last one waits for its answer, what is shown is the one before it.
+    const before = [last, last?.instead].find((one) => one?.node.isConnected) ?? null;
+    if (last !== null && last !== before) last.dropped = true;
     this.drawn = null;
     if (input !== null) {
       this.drawn = new Result(model, input, this, before);
@@ -56,8 +58,7 @@ export class Results {
 
   clear() {
     this.waiting.length = 0;
-    for (const node of [...this.place.children]) node.remove();
-    this.counted();
+    for (const result of [...this.shown]) result.remove();
     announce("The answers are cleared.");
   }
 
@@ -65,119 +66,5 @@ export class Results {
     const none = this.place.childElementCount === 0;
     byId("empty").hidden = !none;
     byId("clear").hidden = none;
-  }
-}
-
-class Result {
-  constructor(model, input, results, instead = null) {
-    Object.assign(this, { model, input, results });
-    this.shown = preview(model, input);
-    this.answers = element("div", { class: "answers" }, element("p", { class: "soft waiting" }, "Waiting …"));
-    this.below = element("div", { class: "below" });
-    this.took = element("span", { class: "took soft" });
-    const title = element("h3", { title: input.name }, input.title ?? input.name);
-    const close = element("button", { type: "button", class: "close", "aria-label": `Remove ${input.name}`, onclick: () => this.remove() }, "×");
-    this.node = element("article", { class: `result ${model.modality}`, "aria-label": input.name },
-      element("div", { class: "heading" }, title, this.took, close),
-      element("div", { class: "both" }, element("div", { class: "given" }, this.shown.node, this.below), this.answers));
-    this.instead = instead;
-  }
-
-  remove() {
-    this.node.remove();
-    this.shown.forget?.();
-    this.results.counted();
-  }
-
-  /** Shown in the place of what was there before, only when there is something to show. */
-  replace() {
-    if (this.instead === null) return;
-    if (this.instead.node.isConnected) this.instead.node.replaceWith(this.node);
-    this.instead.shown.forget?.();
-    this.looks = this.instead.node.querySelector(".look")?.getAttribute("aria-pressed") === "true";
-    this.instead = null;
-  }
-
-  async ask() {
-    try {
-      const found = await predict(this.model.name, this.input, this.model.task === "segment" ? "&masks=true" : "");
-      this.replace();
-      if (found.version !== this.model.version) this.results.renewed();
-      this.show(found);
-    } catch (error) {
-      this.replace();
-      this.fail(error);
-    }
-  }
-
-  show({ answer, duration_ms: own, all_ms: all }) {
-    this.took.textContent = duration(own);
-    this.took.title = `The server took ${duration(own)}; with the way there and back ${duration(all)}`;
-    this.node.dataset.done = answer.error === null ? "answered" : "refused";
-    if (answer.error !== null) return this.say(answer.error);
-    const acts = { seek: this.shown.seek ?? (() => {}), point: () => {} };
-    if (this.model.task === "detect" && this.shown.picture) acts.point = layBoxes(this.shown.picture, answer.boxes, this.model.classes);
-    this.answers.replaceChildren(...rows(this.model, answer, acts));
-    if (answer.legend && this.shown.picture) this.below.append(...layMask(this.shown.picture, answer, this.model.classes, this.input.name));
-    if (this.model.no_heat === null) this.below.append(this.looking());
-    if (this.looks) this.below.querySelector(".look").click();
-    announce(`${this.input.name}: ${inWords(answer)}`);
-  }
-
-  looking() {
-    const button = element("button", { type: "button", class: "quiet look", "aria-pressed": "false" }, "Where it looked");
-    let laid = null;
-    button.addEventListener("click", async () => {
-      const on = button.getAttribute("aria-pressed") !== "true";
-      button.disabled = true;
-      if (on) laid = await this.look();
-      else laid?.remove();
-      button.disabled = false;
-      button.setAttribute("aria-pressed", String(on && laid !== null));
-    });
-    return button;
-  }
-
-  async look() {
-    const words = element("p", { class: "soft", role: "status" });
-    this.below.append(words);
-    try {
-      const heat = await this.heat(() => { words.textContent = "The map is being made, once for this model …"; });
-      const [slider, layer] = layHeat(this.shown.picture, heat, this.input.name);
-      words.textContent = `Bright: what spoke for ${heat.label}`;
-      this.below.append(slider);
-      return { remove: () => [words, slider, layer].forEach((part) => part.remove()) };
-    } catch (error) {
-      words.textContent = error.message;
-      return null;
-    }
-  }
-
-  /** Where the model looked; `waits` is called while the server makes what finds that. */
-  async heat(waits) {
-    for (let asked = 0; asked < MOST_ASKED; asked++) {
-      const { answer, heat_error: why, heat_later: later } = await predict(this.model.name, this.input, "&explain=true");
-      if (answer.heat) return answer.heat;
-      if (!later) throw new Unanswered(why ?? answer.error ?? "This server cannot tell where the model looked.");
-      waits();
-    }
-    throw new Unanswered("The map is still being made; try it later.");
-  }
-
-  fail(error) {
-    this.node.dataset.done = "refused";
-    this.say(error.message);
-    if (!(error instanceof Unanswered) || error.retryAfterS === null) return;
-    const again = element("button", { type: "button", class: "quiet again" }, "Ask again");
-    again.addEventListener("click", () => {
-      this.answers.replaceChildren(element("p", { class: "soft waiting" }, "Waiting …"));
-      this.results.queue(this);
-    });
-    this.answers.append(again);
-  }
-
-  say(words) {
-    this.answers.replaceChildren(element("p", { class: "bad" }, words));
-    announce(`${this.input.name}: ${words}`);
   }
 }

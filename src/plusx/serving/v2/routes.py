@@ -48,8 +48,8 @@ def _add_server(router: APIRouter, service: Service) -> None:
         return about_server()
 
     @router.get("/health/live", summary="Whether the server is there")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
+    async def live() -> Response:
+        return JSONResponse({"live": service.alive}, 200 if service.alive else 503)
 
     @router.get("/health/ready", summary="Whether all its models answer: 503 where not, and once it is to stop")
     async def ready() -> Response:
@@ -58,7 +58,7 @@ def _add_server(router: APIRouter, service: Service) -> None:
 
 def is_ready(service: Service) -> bool:
     """Whether it answers new requests: not where it has no model, and no more once it has been told to stop."""
-    return bool(service.models) and not service.draining
+    return bool(service.models) and service.alive and not service.draining
 
 
 def _readiness(said: dict[str, Any]) -> Response:
