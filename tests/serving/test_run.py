@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from raw import connected, post, read
 from servers import ask, command, png, write_model
 
 from plusx.cli.main import main
@@ -45,6 +49,79 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
     with listening("127.0.0.1", 0) as place:
         # What asyncio looks at before it turns Nagle's algorithm off for a connection.
         assert place.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_on_its_way_is_answered_and_nothing_new_is_taken(model: Path, sent: signal.Signals) -> None:
+    request = post(png())
+    with command(model, "--engine", "torch", "--log", "text") as (process, port):
+        with connected(port) as line:
+            line.sendall(request[:-20])
+            _wait_for_one_inside(port)
+            process.send_signal(sent)
+            _wait_until_refused(port)
+            line.sendall(request[-20:])
+            reply = read(line)
+        assert reply.statuses == [200]
+        assert b"connection: close" in reply.sent
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in err
+
+
+def test_who_asks_while_it_ends_is_answered_or_not_let_in(model: Path) -> None:
+    """Over connections that are kept, which the server may close between two requests, and over new ones."""
+    with command(model, "--engine", "torch", "--log", "text") as (process, port), ThreadPoolExecutor(8) as pool:
+        begun = threading.Event()
+
+        def keep_asking(seed: int) -> list[int]:
+            statuses: list[int] = []
+            while True:
+                try:
+                    statuses.append(ask(port, "/predict", png(seed)).status)
+                except ConnectionRefusedError:
+                    return statuses
+                begun.set()
+
+        asked = [pool.submit(keep_asking, seed) for seed in range(8)]
+        assert begun.wait(60)
+        process.send_signal(signal.SIGTERM)
+        assert {status for one in asked for status in one.result(60)} == {200}
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
+def test_told_twice_it_ends_at_once(model: Path, again: signal.Signals) -> None:
+    with command(model, "--engine", "torch", "--log", "text") as (process, port):
+        with connected(port) as line:
+            line.sendall(post(png())[:-20])
+            _wait_for_one_inside(port)
+            process.send_signal(signal.SIGTERM)
+            # Two of a kind at once would be one.
+            time.sleep(0.5)
+            process.send_signal(again)
+            assert read(line).statuses == []
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == "plusx: stopped at once, as it was told twice; 1 requests got no answer"
+    assert "Traceback" not in err
+
+
+def _wait_for_one_inside(port: int) -> None:
+    """Until what was sent before is with the server: it reads one connection after the other."""
+    assert ask(port, "/v2/health/ready").status == 200
+    time.sleep(0.1)
+
+
+def _wait_until_refused(port: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            connected(port).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it goes on taking connections")
 
 
 def test_programs_are_told_what_answers_where(

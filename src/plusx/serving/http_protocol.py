@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from asyncio.events import TimerHandle
-from http import HTTPStatus
 from typing import Any, ClassVar, Literal, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from plusx.serving.http_connection import Ending, most_connections, refusal
 from plusx.serving.settings import Settings
 
 PIPELINED = 8
@@ -19,10 +18,10 @@ DISCARD_S = 5.0
 """How long the rest of a body may come that nobody reads any more: a client that still sends it would else see its
 connection break, and not the answer."""
 LINGER_S = 1.0
+LAST_S = 0.25
+"""How long a request may still begin on an open connection when the server stops."""
 OF_BODIES = (b"content-length", b"transfer-encoding")
 """What says that a body follows: with Upgrade the parser would not read it, and take it for the next request."""
-SPARE_FILES = 128
-"""File descriptors that are left for models, logs and uploads."""
 
 
 def protocol_of(settings: Settings) -> type[HttpToolsProtocol]:
@@ -33,16 +32,6 @@ def protocol_of(settings: Settings) -> type[HttpToolsProtocol]:
         most = most_connections(settings.connections)
 
     return Held
-
-
-def most_connections(wanted: int) -> int:
-    """So many connections, or fewer where the system lets this process open fewer files."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return wanted
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - SPARE_FILES))
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -62,11 +51,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._served = 0
         self._refusal: tuple[int, str] | None = None
         self._deaf = False
+        self._last = False
         self._due: float | None = None
         self._since = 0.0
         self._timer: TimerHandle | None = None
         self._writing: TimerHandle | None = None
-        self._for_answers = _Writing(self)
+        self._for_answers = Ending(lambda: self.transport, self.end_answer)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -103,7 +93,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stage = "head"
-        self._due_in(self.limits.head_s)
+        if not self._last:
+            self._due_in(self.limits.head_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._stage == "body":
@@ -123,6 +114,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._fail(501, "a request with Upgrade has no body here; send it without (HTTP/1.1 alone)")
         super().on_headers_complete()
         self.cycle.transport = cast(asyncio.Transport, self._for_answers)
+        self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._stage, self._unparsed, self._due = "body", 0, None
 
     def on_chunk_header(self) -> None:
@@ -180,10 +172,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_at(self._due, self._look)
 
     def shutdown(self) -> None:
-        """The server stops: what is being answered still is, and what is still being sent has little time."""
-        super().shutdown()
-        if self._stage == "body" and self._answering:
-            self._due_in(DISCARD_S)
+        """The server stops: what is inside is answered, and what is on its way has little time to come."""
+        self._last = True
+        if self._answering:
+            super().shutdown()
+            if self._stage == "body":
+                self._due_in(DISCARD_S)
+        else:
+            # Whoever sent a request just now does not see it fail.
+            self._due_in(LAST_S)
 
     def _look(self) -> None:
         self._timer = None
@@ -193,7 +190,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_at(self._due, self._look)
             return
         self._due = None
-        if self._stage == "head" and not self._deaf:
+        if self._stage == "head" and not self._deaf and not self._last:
             self._refuse(408, f"the request's headers took longer than {self.limits.head_s:g} s")
         elif self._stage == "body" and self._answering:
             self._refuse(503, "the server stops before the request has come; ask again")
@@ -220,7 +217,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if quiet:
             self._close()
             return
-        self.transport.write(_response(status, why))
+        self.transport.write(refusal(status, why))
         self._linger()
 
     def end_answer(self) -> None:
@@ -261,7 +258,7 @@ class LimitedProtocol(HttpToolsProtocol):
         idle = [one for one in others if isinstance(one, LimitedProtocol) and one._is_idle]
         if not idle:
             self._deaf = True
-            self.transport.write(_response(503, f"{self.most} connections are open already; ask again"))
+            self.transport.write(refusal(503, f"{self.most} connections are open already; ask again"))
             self._close()
             return
         longest = min(idle, key=lambda one: (one._served > 0, one._since))
@@ -271,29 +268,3 @@ class LimitedProtocol(HttpToolsProtocol):
     @property
     def _is_idle(self) -> bool:
         return self._stage in ("idle", "head") and not self._answering and not self.transport.is_closing()
-
-
-class _Writing:
-    """What an answer knows of its connection."""
-
-    def __init__(self, protocol: LimitedProtocol):
-        self._protocol = protocol
-
-    def write(self, data: bytes) -> None:
-        self._protocol.transport.write(data)
-
-    def close(self) -> None:
-        self._protocol.end_answer()
-
-    def is_closing(self) -> bool:
-        return self._protocol.transport.is_closing()
-
-
-def _response(status: int, why: str) -> bytes:
-    body = json.dumps({"error": why}).encode()
-    assert HTTPStatus(status)
-    head = (
-        b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
-        b"content-length: %d\r\n\r\n"
-    )
-    return STATUS_LINE[status] + head % len(body) + body

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import math
 import socket
+import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -20,6 +23,11 @@ from plusx.serving.service import Service
 LEAST_TOKEN = 16
 FORCED_S = 0.05
 SWITCH_S = 0.0005
+LAST_S = 0.05
+"""How long who has connected already may take to be taken, when it stops."""
+SO_ATTACH_FILTER = 26
+REFUSE_ALL = (0x06, 0, 0, 0)
+"""A program of one instruction for Linux's packet filter: give back 0, of each packet nothing is kept."""
 BACKLOG = 512
 """Connections that wait to be taken."""
 
@@ -60,6 +68,18 @@ def listening(host: str, port: int) -> socket.socket:
     return place
 
 
+def take_no_more(place: socket.socket) -> None:
+    """Has the system pass over whoever connects from now on; who has connected already can still be taken.
+
+    Closed at once, the socket would reset those who wait at it, and whose requests may have come. Only Linux can.
+    """
+    if sys.platform != "linux":
+        return
+    refusing = ctypes.create_string_buffer(struct.pack("HBBI", *REFUSE_ALL))
+    with suppress(OSError):
+        place.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(refusing)))
+
+
 class Server(uvicorn.Server):
     """uvicorn, which says when it takes requests, and tells the service that it is being stopped before it stops."""
 
@@ -81,6 +101,8 @@ class Server(uvicorn.Server):
             )
         )
         self._service, self._ready = service, ready
+        self.dropped: int | None = None
+        """How many requests got no answer, where it was told twice to stop."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to take connections."""
@@ -97,13 +119,25 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no more, and ends when what is inside is answered, or at once when it is told so again."""
+        for place in sockets or []:
+            take_no_more(place)
+        await asyncio.sleep(LAST_S)
         ending = asyncio.create_task(self._end_when_forced())
         await super().shutdown(sockets)
+        if self.force_exit:
+            self._drop()
+            await asyncio.to_thread(self._service.close, answering=False)
+            await self.lifespan.shutdown()
         ending.cancel()
 
     async def _end_when_forced(self) -> None:
         while not self.force_exit:
             await asyncio.sleep(FORCED_S)
+        self._drop()
+
+    def _drop(self) -> None:
+        if self.dropped is None:
+            self.dropped = len(self.server_state.tasks)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -125,7 +159,5 @@ def run(service: Service, place: socket.socket, ready: Callable[[], None] = lamb
     server = Server(service, ready)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve([place]))
-        if server.force_exit:
-            left = service.admission.inside
-            service.close(answering=False)
-            raise PlusxError(f"stopped at once, as it was told twice; {left} requests got no answer")
+    if server.dropped is not None:
+        raise PlusxError(f"stopped at once, as it was told twice; {server.dropped} requests got no answer")
