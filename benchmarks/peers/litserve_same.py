@@ -1,6 +1,8 @@
 """LitServe with plusx's own model and engine, batched as its documentation shows.
 
-python benchmarks/peers/litserve_same.py MODEL ENGINE PORT
+    python benchmarks/peers/litserve_same.py MODEL ENGINE PORT
+
+One worker, since the engine takes all cores.
 """
 
 # pyright: reportMissingImports=false

@@ -80,3 +80,9 @@ def test_right_ones_get_the_same_answer(service: Service) -> None:
         one, other = (asked(app, target, body) for app in (direct, routed))
         assert one[0] == other[0] == 200
         assert {**one[2], "duration_ms": 0} == {**other[2], "duration_ms": 0}
+
+
+def test_other_addresses_are_told_in_the_same_form(service: Service) -> None:
+    told = {"error": "POST /nothing: there is no such address; /docs lists those there are"}
+    assert asked(create_app(service), "/nothing", b"")[::2] == (404, told)
+    assert asked(create_app(service), "/metrics", b"")[::2] == (405, {"error": "POST /metrics: Method Not Allowed"})

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
 from plusx.errors import PlusxError
 from plusx.serving import metrics, page, plain
@@ -16,7 +17,7 @@ from plusx.serving.direct import Direct
 from plusx.serving.guard import Guard
 from plusx.serving.looking import Looking
 from plusx.serving.observed import Observed
-from plusx.serving.refusals import refusal_of, response_of
+from plusx.serving.refusals import Refused, refusal_of, response_of
 from plusx.serving.service import Service
 from plusx.serving.v2 import routes as v2
 
@@ -45,6 +46,7 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
     app.state.service = service
     app.add_exception_handler(PlusxError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unrouted)
     app.include_router(page.routes())
     looking = Looking(service)
     app.include_router(plain.routes(service, looking))
@@ -61,6 +63,12 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, PlusxError)
     return response_of(error)
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = "there is no such address; /docs lists those there are" if error.status_code == 404 else error.detail
+    return response_of(Refused(error.status_code, f"{request.method} {request.url.path[:100]}: {what}", error.headers))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
