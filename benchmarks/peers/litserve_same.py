@@ -3,6 +3,7 @@
 python benchmarks/peers/litserve_same.py MODEL ENGINE PORT
 """
 
+# pyright: reportMissingImports=false
 import base64
 import sys
 from pathlib import Path

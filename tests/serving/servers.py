@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -144,3 +145,18 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, "the server did not start"
         time.sleep(0.01)
+
+
+def assert_close(one: Any, other: Any) -> None:
+    """That two answers are the same but for how batches of another size round."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            assert_close(value, other[key])
+    elif isinstance(one, list):
+        for left, right in zip(one, other, strict=True):
+            assert_close(left, right)
+    elif isinstance(one, float):
+        assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
+    else:
+        assert one == other

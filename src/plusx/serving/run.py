@@ -22,6 +22,7 @@ from plusx.serving.service import Service
 
 LEAST_TOKEN = 16
 FORCED_S = 0.05
+SWITCH_S = 0.0005
 LAST_S = 0.05
 """How long who has connected already may take to be taken, when it stops."""
 SO_ATTACH_FILTER = 26
@@ -152,6 +153,9 @@ def run(service: Service, place: socket.socket, ready: Callable[[], None] = lamb
     Raises:
         PlusxError: it was told twice to stop, and what was inside got no answer.
     """
+    # By default a thread that computes lets others wait 5 ms for the interpreter: the loop, busy with requests that it
+    # refuses, would keep those that it let in from being decoded and answered.
+    sys.setswitchinterval(SWITCH_S)
     server = Server(service, ready)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve([place]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import wavfile
-from servers import PICTURES, Running, png, serving, write_model
+from servers import PICTURES, Running, assert_close, png, serving, write_model
 
 from plusx.data.image import ImageSpec
 from plusx.data.modalities import MODALITIES, Spec
@@ -171,26 +171,11 @@ def test_a_file_and_its_tensor_are_answered_the_same(client: Any, name: str) -> 
     for part, values in file.items():
         for one in tensors[part]:
             if values.dtype == object and part == "answer":
-                close(json.loads(one), json.loads(values[0]))
+                assert_close(json.loads(one), json.loads(values[0]))
             elif values.dtype == object:
                 assert one == values[0]
             else:
                 np.testing.assert_allclose(one, values[0], rtol=1e-5, atol=1e-6)
-
-
-def close(one: Any, other: Any) -> None:
-    """Batches of another size may sum in another order."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key, value in one.items():
-            close(value, other[key])
-    elif isinstance(one, list):
-        for left, right in zip(one, other, strict=True):
-            close(left, right)
-    elif isinstance(one, float):
-        assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
-    else:
-        assert one == other
 
 
 @pytest.mark.parametrize("size", [(32, 32), (20, 50)])

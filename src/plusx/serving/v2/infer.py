@@ -18,7 +18,7 @@ from plusx.serving.v2.offered import Chosen, chosen
 from plusx.serving.v2.requests import JSON_LENGTH, InferRequest, read_request
 from plusx.serving.v2.responses import Given, classified, write_response
 
-SMALL_JSON_BYTES = 1 << 16
+SMALL_BYTES = 1 << 16
 SMALL_ELEMENTS = 1 << 14
 """What is larger is read or written in a thread, so that it keeps nobody else waiting."""
 
@@ -34,8 +34,6 @@ async def infer(service: Service, held: Held, request: Request) -> Response:
     # Before the body is read: a server that is full spends nothing on what it refuses.
     if service.admission.full:
         raise Full(service.admission.retry_after_s)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Refused(415, "Content-Encoding: nothing is unpacked here; send the request as it is")
     body = await request.body()
     with service.admission:
         version = held.now
@@ -48,7 +46,7 @@ async def infer(service: Service, held: Held, request: Request) -> Response:
 
 async def _read(service: Service, version: Version, body: bytes, json_length: str | None) -> InferRequest:
     taken = taken_by(version, service.settings)
-    if json_length is None and len(body) > SMALL_JSON_BYTES:
+    if len(body) > SMALL_BYTES:
         return await asyncio.to_thread(read_request, body, json_length, taken)
     return read_request(body, json_length, taken)
 
