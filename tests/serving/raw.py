@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -26,8 +27,7 @@ class Reply(NamedTuple):
     @property
     def statuses(self) -> list[int]:
         """Of each answer, in order."""
-        lines = self.sent.split(b"HTTP/1.1 ")[1:]
-        return [int(line[:3]) for line in lines]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.sent)]
 
 
 def connected(port: int) -> socket.socket:

@@ -311,7 +311,7 @@ def test_all_bodies_together_have_a_size() -> None:
         leave.set()
         return [await first, meanwhile, await status("/third")]
 
-    guard = Guard(app, Settings(bodies_bytes=100))
+    guard = Guard(app, Settings(body_bytes=100, bodies_bytes=100))
     entered, leave = asyncio.Event(), asyncio.Event()
     assert asyncio.run(all_of_it()) == [200, 503, 200]
 

@@ -24,6 +24,12 @@ def serve(
         float, typer.Option(min=0, metavar="MS", help="Milliseconds that a batch waits for others on their way.")
     ] = 2.0,
     max_body: Annotated[int, typer.Option(min=1, metavar="MIB", help="The largest request, MiB.")] = 32,
+    max_pixels: Annotated[
+        float, typer.Option(min=0.001, metavar="MILLIONS", help="The largest picture, millions of pixels.")
+    ] = 50.0,
+    memory: Annotated[
+        int, typer.Option(min=1, metavar="MIB", help="What is decoded at once, MiB; half as much for what is sent.")
+    ] = 1024,
     insecure: Annotated[
         bool,
         typer.Option("--insecure", help="Let others than this machine ask without a token."),
@@ -61,6 +67,9 @@ def serve(
         batch=batch,
         batch_wait_s=batch_wait / 1000,
         body_bytes=max_body << 20,
+        bodies_bytes=memory << 19,
+        pixels=round(max_pixels * 1_000_000),
+        decoding_bytes=memory << 20,
     )
 
     out = sys.stdout

@@ -73,14 +73,15 @@ class Body:
                 return await self._receive()
         except TimeoutError:
             what = f"{self._settings.body_s:g} s, or {self._settings.body_rate} bytes a second"
-            raise self._refused(Refused(408, f"the body came slower than in {what}; send it faster")) from None
+            slow = Refused(408, f"the body came slower than in {what}; send it faster", {"Connection": "close"})
+            raise self._refused(slow) from None
 
     def _count(self, size: int) -> None:
         self._came += size
         self._bodies.held += size
         if self._came > self._settings.body_bytes:
             raise self._refused(too_large(self._settings))
-        if self._bodies.held > self._settings.bodies_bytes:
+        if self._bodies.held > max(self._settings.bodies_bytes, self._settings.body_bytes):
             what = "other requests' bodies fill the memory that there is for them; ask again"
             raise self._refused(Refused(503, what, {"Retry-After": str(RETRY_AFTER_S)}))
 

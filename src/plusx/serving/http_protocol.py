@@ -111,7 +111,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             self._fail(429, f"more than {PIPELINED} requests wait on this connection; read their answers first")
         if self.parser and self.parser.should_upgrade() and any(name in OF_BODIES for name, _ in self.headers):
-            self._fail(501, "a request with Upgrade has no body here; send it without (HTTP/1.1 alone)")
+            self._fail(501, "a request with Upgrade has no body here; send it without Upgrade")
         super().on_headers_complete()
         self.cycle.transport = cast(asyncio.Transport, self._for_answers)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last

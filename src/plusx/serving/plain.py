@@ -12,12 +12,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
 
 from plusx.predict.one import Answered
 from plusx.serving.about import about
 from plusx.serving.admission import Full
 from plusx.serving.direct import Way
+from plusx.serving.forms import parts_of
 from plusx.serving.held import Held, Version
 from plusx.serving.limits import read_json
 from plusx.serving.looking import Looking
@@ -138,28 +138,18 @@ async def sources_in(request: Request, settings: Settings) -> list[tuple[str | N
         Refused: there is none, there are too many, or the JSON is another.
     """
     found: list[tuple[str | None, bytes]]
-    most = settings.parts
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == MULTIPART:
-        found = await _files(request, most)
+        found = parts_of(request.headers["content-type"], await request.body(), settings.parts)
     elif kind == "application/json":
         found = _from_json(read_json(await request.body(), settings))
     else:
         found = [(None, await request.body())]
     if not found:
         raise Refused(400, "the request holds no input; send a file as the body, or as a part of a form")
-    if len(found) > most:
-        raise Refused(413, f"the request holds more than {most} inputs; send several requests")
+    if len(found) > settings.parts:
+        raise Refused(413, f"the request holds more than {settings.parts} inputs; send several requests")
     return found
-
-
-async def _files(request: Request, most: int) -> list[tuple[str | None, bytes]]:
-    async with request.form(max_files=most + 1, max_fields=most + 1) as form:
-        parts = [part for _, part in form.multi_items()]
-        return [
-            (part.filename, await part.read()) if isinstance(part, UploadFile) else (None, part.encode())
-            for part in parts
-        ]
 
 
 def _from_json(asked: Any) -> list[tuple[str | None, bytes]]:
