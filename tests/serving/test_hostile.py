@@ -338,7 +338,7 @@ def test_ten_thousand_leave_it_as_it_was(models: list[Path]) -> None:
         watched = Watched(process.pid)
         # Each part of it has been at work before it is measured.
         throw_all(port, requests_of_all[:1_500])
-        before, files = watched.memory_bytes(), watched.files()
+        before, files = rested(watched)
         stop, asked = threading.Event(), []
 
         def behave() -> None:
@@ -355,7 +355,8 @@ def test_ten_thousand_leave_it_as_it_was(models: list[Path]) -> None:
         stop.set()
         behaving.join()
         assert process.poll() is None
-        grown, more_files = settled(watched, before, files)
+        after, files_after = rested(watched)
+        grown, more_files = after - before, files_after - files
         seconds = sorted(took for _, took in asked)
         print(f"{len(requests_of_all)} hostile requests: {dict(sorted(statuses.items()))}")
         print(f"memory {before >> 20} MiB, then {grown / (1 << 20):+.1f}; files {files}, then {more_files:+d}")
@@ -395,10 +396,10 @@ def throw_all(port: int, all_of_them: list[bytes]) -> dict[int, int]:
     return found
 
 
-def settled(watched: Watched, before: int, files: int) -> tuple[int, int]:
-    """How much more memory and how many more files there are, once what was begun has ended."""
-    for _ in range(60):
-        time.sleep(0.5)
-        if watched.files() <= files and watched.memory_bytes() - before < MOST_GROWTH_BYTES:
-            break
-    return watched.memory_bytes() - before, watched.files() - files
+def rested(watched: Watched) -> tuple[int, int]:
+    """Its memory and its files once neither falls any more."""
+    held = [(watched.memory_bytes(), watched.files())]
+    while len(held) < 4 or held[-1] < held[-4]:
+        time.sleep(1.0)
+        held.append((watched.memory_bytes(), watched.files()))
+    return held[-1]

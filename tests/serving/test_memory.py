@@ -4,11 +4,12 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from plusx.serving.batcher import Closed, Late
-from plusx.serving.memory import Memory
+from plusx.serving.memory import LARGE_BYTES, Memory, give_back
 
 SOON = 30
 
@@ -53,3 +54,30 @@ def test_nobody_waits_after_the_end() -> None:
         assert waiting.wait(SOON)
         memory.close()
         done.result(SOON)
+
+
+def test_after_something_large_it_is_to_be_tidied() -> None:
+    memory = Memory(10 * LARGE_BYTES)
+    with memory.of(LARGE_BYTES - 1, until=0.0):
+        pass
+    assert not memory.untidy
+    with memory.of(LARGE_BYTES, until=0.0):
+        assert not memory.untidy
+    assert memory.untidy
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds only Linux tells so")
+def test_what_is_freed_goes_back_to_the_system() -> None:
+    held = [b"x" * (2000 + n % 2) for n in range(50_000)]
+    full = resident_bytes()
+    # What is freed below something that is still held stays with the allocator until it is told to give it back.
+    last = b"x" * len(held[0])
+    del held
+    give_back()
+    assert full - resident_bytes() > 80_000_000
+    assert len(last) == 2000
+
+
+def resident_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])

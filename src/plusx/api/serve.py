@@ -46,6 +46,7 @@ def serve(
     """
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         needed(package, "serve", "serve")
+    from plusx.serving.memory import keep_little
     from plusx.serving.run import check_address, listening, run
     from plusx.serving.service import Service, named, summary
 
@@ -63,6 +64,8 @@ def serve(
     with listening(host, port) as place:
         port = place.getsockname()[1]
         if ray is None:
+            # Before the runtimes' threads come, each of which would keep its own.
+            keep_little()
             service = Service(paths, engine, settings, say)
             run(service, place, lambda: ready(port, summary(service)))
             return

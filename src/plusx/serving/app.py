@@ -34,12 +34,14 @@ def create_app(service: Service, *, proxied: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(service.watch()) if service.settings.reload_s else None
+        minding = [asyncio.create_task(service.tidy())]
+        if service.settings.reload_s:
+            minding.append(asyncio.create_task(service.watch()))
         yield
-        if watching is not None:
-            watching.cancel()
+        for each in minding:
+            each.cancel()
             with suppress(asyncio.CancelledError):
-                await watching
+                await each
         await asyncio.get_running_loop().run_in_executor(None, service.close)
 
     app = FastAPI(title="plusx", description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from plusx.serving.batcher import Closed, Late
+
+LARGE_BYTES = 4 << 20
+M_ARENA_MAX, ARENAS = -8, 2
+M_MMAP_THRESHOLD = -3
 
 
 class Memory:
@@ -26,6 +32,8 @@ class Memory:
 
     def __init__(self, limit: int):
         self.limit, self.held = limit, 0
+        self.untidy = False
+        """Whether something large was held since this was last set to false."""
         self._closed = False
         self._freed = threading.Condition()
 
@@ -60,4 +68,26 @@ class Memory:
         finally:
             with self._freed:
                 self.held -= size
+                self.untidy = self.untidy or size >= LARGE_BYTES
                 self._freed.notify_all()
+
+
+def keep_little() -> None:
+    """Has this process give back what it frees, as far as the system's allocator can.
+
+    glibc has each thread keep what it freed, and after one large block is freed keeps later ones of that size, too: a
+    hundred bombs to sixteen threads left 100 to 200 MiB, ten thousand hostile requests 142 MiB.
+    """
+    if (mallopt := _of_glibc("mallopt")) is not None:
+        mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def give_back() -> None:
+    """Gives the system what this process has freed."""
+    if (trim := _of_glibc("malloc_trim")) is not None:
+        trim(0)
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

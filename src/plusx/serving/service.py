@@ -18,11 +18,12 @@ from plusx.serving.admission import Admission
 from plusx.serving.batcher import Batcher, Coming, Late, deadline
 from plusx.serving.held import Held, Say, Version
 from plusx.serving.limits import limited
-from plusx.serving.memory import Memory
+from plusx.serving.memory import Memory, give_back
 from plusx.serving.refusals import Refused
 from plusx.serving.settings import Settings
 
 Result = TypeVar("Result")
+TIDY_S = 1.0
 NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<path>.+)")
 
 
@@ -125,6 +126,14 @@ class Service:
         future = self._pool.submit(_timed, work, until, arrive)
         future.add_done_callback(lambda _: arrive())
         return asyncio.wrap_future(future)
+
+    async def tidy(self) -> None:
+        """Has memory go back to the system after large examples, for as long as the server runs."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            if self._memory.untidy:
+                self._memory.untidy = False
+                await asyncio.to_thread(give_back)
 
     async def watch(self) -> None:
         """Lets each model's newer file answer, for as long as the server runs."""
