@@ -175,6 +175,18 @@ def test_who_is_late_is_told_so_and_not_computed() -> None:
     assert engine.sizes == [1]
 
 
+def test_who_asks_without_waiting_may_give_up() -> None:
+    engine = Squares()
+    with batching(engine) as batcher, ThreadPoolExecutor(20) as pool:
+        with behind(engine, batcher, pool):
+            others = [batcher.ask(of(value)) for value in (2, 3)]
+            assert others[0].cancel()
+        assert others[1].result(PATIENCE_S) == 9
+    assert engine.sizes == [1, 1]
+    with pytest.raises(Closed):
+        batcher.ask(of(4))
+
+
 def test_an_engine_that_is_done_too_late_gives_no_answer() -> None:
     engine = Squares()
     with batching(engine) as batcher:

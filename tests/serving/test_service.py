@@ -1,5 +1,6 @@
 """The way of requests through a real server: in time or told so, let in or told when, and past a model's renewal."""
 
+import base64
 import json
 import os
 import threading
@@ -14,10 +15,13 @@ import pytest
 from raw import exchange, head
 from servers import Answer, Running, ask, png, serving, write_model
 
+import plusx
 from plusx.engines import Engine
 from plusx.serving.settings import Settings
 
 PATIENCE_S = 60
+LARGE = 100
+"""Pixels a side of a picture that the loop leaves to a thread."""
 
 
 class Gate:
@@ -76,6 +80,17 @@ def test_answers_of_many_at_once_are_those_of_one(path: Path) -> None:
         assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
 
 
+def test_small_and_large_inputs_are_answered_as_in_python(path: Path) -> None:
+    """The small ones are prepared by the loop, the large ones by threads."""
+    pictures = [png(seed, size) for seed, size in enumerate((8, LARGE, 9, 2 * LARGE, 200, 10))]
+    body = json.dumps({"inputs": [{"base64": base64.b64encode(one).decode()} for one in pictures]}).encode()
+    with serving(path) as running:
+        found = rows(ask(running.port, "/predict", body, {"Content-Type": "application/json"}))
+    for row, expected in zip(found, plusx.load(path).predict(pictures), strict=True):
+        assert row["label"] == expected["label"]
+        assert row["probability"] == pytest.approx(expected["probability"], abs=1e-6)
+
+
 def test_a_bad_picture_among_good_ones_fails_alone(path: Path) -> None:
     with gated(path, Settings()) as (running, gate), ThreadPoolExecutor(8) as pool:
         gate.open.clear()
@@ -103,6 +118,20 @@ def test_who_waits_too_long_gets_504_and_is_not_computed(path: Path) -> None:
     assert gate.sizes == [1, 1]
 
 
+def test_a_batcher_may_be_the_first_to_see_that_the_time_is_over(path: Path) -> None:
+    with gated(path, Settings(timeout_s=5)) as (running, gate), ThreadPoolExecutor(8) as pool:
+        gate.open.clear()
+        first = pool.submit(ask, running.port, "/predict", png())
+        assert gate.begun.acquire(timeout=PATIENCE_S)
+        late = [pool.submit(ask, running.port, "/predict", png(1, size)) for size in (8, LARGE)]
+        batcher = running.service.models["cats"].now.batcher
+        until(lambda: len(batcher._asked) == 2)
+        for asked in batcher._asked:
+            asked.outputs.cancel()
+        gate.open.set()
+        assert [one.result().status for one in (first, *late)] == [200, 504, 504]
+
+
 def test_a_decoder_that_takes_too_long_keeps_nobody(path: Path) -> None:
     """The thread goes on, the request gets its answer in time all the same."""
     with gated(path, Settings(timeout_s=0.3)) as (running, _):
@@ -118,10 +147,10 @@ def test_a_decoder_that_takes_too_long_keeps_nobody(path: Path) -> None:
                 return spec.prepare(source)
 
         version.answer.spec = Slow()  # type: ignore[assignment]
-        assert ask(running.port, "/predict", png()).status == 504
+        assert ask(running.port, "/predict", png(size=LARGE)).status == 504
         free.set()
         version.answer.spec = spec
-        assert ask(running.port, "/predict", png()).status == 200
+        assert ask(running.port, "/predict", png(size=LARGE)).status == 200
 
 
 def test_a_full_server_refuses_before_the_body_is_there(path: Path) -> None:

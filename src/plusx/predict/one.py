@@ -68,10 +68,25 @@ class Answering:
                 return self._masked(source, self.spec, self.task, top)
             if isinstance(self.task, Detect):
                 return self._boxed(source, self.spec, self.task)
+        example = self.example(source)
+        return (
+            example if isinstance(example, Answered) else self.of_example(example, self._engine(batch_of(example)), top)
+        )
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether an input is one example, of which one call's outputs are all that the answer needs."""
+        return not (isinstance(self.spec, ImageSpec) and isinstance(self.task, Segment | Detect))
+
+    def example(self, source: bytes | np.ndarray) -> Shaped[np.ndarray, "*space channels"] | Answered:
+        """What the network is to see of an input, where that `is_simple`; of a bad one its answer."""
         example = prepared_or_why(self.spec, source)
-        if isinstance(example, str):
-            return self._bad(example)
-        outputs = self._engine(np.moveaxis(example[None], -1, 1))
+        return self._bad(example) if isinstance(example, str) else example
+
+    def of_example(
+        self, example: Shaped[np.ndarray, "*space channels"], outputs: Float[np.ndarray, "1 ..."], top: int = 5
+    ) -> Answered:
+        """The answer to an `example`, from what the network gave for its `batch_of`."""
         return self.of_outputs(outputs, top)[0]._replace(seen=example)
 
     def footprint_bytes(self, source: bytes | np.ndarray) -> int:
@@ -119,9 +134,14 @@ class Answering:
         example = prepared_or_why(WithSize(spec, with_pixels=False), source)
         if isinstance(example, str):
             return self._bad(example)
-        outputs = self._engine(np.moveaxis(example.prepared[None], -1, 1))
+        outputs = self._engine(batch_of(example.prepared))
         answer = boxes_answer(outputs[0], example.size, spec, task, self._classes)
         return Answered({**answer, "error": None}, example.prepared, outputs=outputs[0])
 
     def _bad(self, reason: str) -> Answered:
         return Answered({**dict.fromkeys(self.task.parts), "error": reason})
+
+
+def batch_of(example: Shaped[np.ndarray, "*space channels"]) -> Shaped[np.ndarray, "1 channels *space"]:
+    """One example as engines take it."""
+    return np.moveaxis(example[None], -1, 1)

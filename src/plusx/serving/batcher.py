@@ -151,6 +151,24 @@ class Batcher:
             Late: the thread's `deadline` passed.
             Closed: the batcher was closed before this was asked.
         """
+        until = _CALLER.get().until
+        outputs = self.ask(inputs)
+        try:
+            return outputs.result(None if until is None else max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            outputs.cancel()
+            raise Late from None
+        except CancelledError:
+            raise Late from None
+
+    def ask(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Future[np.ndarray]:
+        """The engine's outputs for these inputs, once they are there.
+
+        Who waits no more cancels it; it is cancelled, too, where the thread's `deadline` passes before the engine begins.
+
+        Raises:
+            Closed: the batcher was closed before this was asked.
+        """
         caller = _CALLER.get()
         asked = _Asked(inputs, Future(), caller.until, time.monotonic())
         with self._changed:
@@ -159,13 +177,7 @@ class Batcher:
             self._asked.append(asked)
             caller.asks()
             self._changed.notify()
-        try:
-            return asked.outputs.result(None if caller.until is None else max(0.0, caller.until - time.monotonic()))
-        except TimeoutError:
-            asked.outputs.cancel()
-            raise Late from None
-        except CancelledError:
-            raise Late from None
+        return asked.outputs
 
     def close(self, *, answering: bool = True) -> None:
         """Answers what was asked, or has it fail as `Closed`, but for what the engine is at; then nothing more."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from jaxtyping import Float, Shaped
+
 from plusx.engines import Engine
 from plusx.errors import PlusxError, nearest
-from plusx.predict.one import Answered
+from plusx.predict.one import Answered, batch_of
 from plusx.serving.admission import Admission
 from plusx.serving.batcher import Batcher, Coming, Late, deadline
 from plusx.serving.held import Held, Say, Version
@@ -24,6 +27,9 @@ from plusx.serving.settings import Settings
 
 Result = TypeVar("Result")
 TIDY_S = 1.0
+LIGHT_SOURCE_BYTES, LIGHT_BYTES = 4096, 1 << 16
+"""An input up to this length, which takes up to this much memory, and so does its example, is prepared by the loop
+itself: for a picture of 28x28 waking a thread costs more."""
 NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<path>.+)")
 
 
@@ -95,12 +101,19 @@ class Service:
             Late: it takes longer than `settings.timeout_s`.
         """
         until = time.monotonic() + self.settings.timeout_s
+        answer = self._in_steps if version.answer.is_simple else self._in_one
+        return await _by(until, [answer(version, source, top, until) for source in sources])
 
-        def answer(source: bytes) -> Answered:
-            with self._memory.of(version.answer.footprint_bytes(source), until):
-                return version.answer(source, top)
+    async def outputs(
+        self, version: Version, inputs: Shaped[np.ndarray, "batch ..."]
+    ) -> Float[np.ndarray, "batch ..."]:
+        """What the network gives for examples as engines take them.
 
-        return await self.run([partial(answer, source) for source in sources])
+        Raises:
+            Late: it takes longer than `settings.timeout_s`.
+        """
+        until = time.monotonic() + self.settings.timeout_s
+        return (await _by(until, [_there(version.batcher.ask(inputs))]))[0]
 
     async def run(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
         """What each of these gives, done by threads side by side, whatever they ask a `Batcher` within the time limit.
@@ -109,19 +122,32 @@ class Service:
             Late: as a batcher does.
         """
         until = time.monotonic() + self.settings.timeout_s
-        begun = [self._begun(work, until) for work in works]
-        try:
-            # A thread that decodes is not stopped; its request is answered all the same.
-            async with asyncio.timeout(self.settings.timeout_s):
-                return list(await asyncio.gather(*begun))
-        except TimeoutError:
-            raise Late from None
-        finally:
-            # What has not begun by now, nobody waits for.
-            for one in begun:
-                one.cancel()
+        return await _by(until, [self._threaded(work, until) for work in works])
 
-    def _begun(self, work: Callable[[], Result], until: float) -> asyncio.Future[Result]:
+    async def _in_steps(self, version: Version, source: bytes, top: int, until: float) -> Answered:
+        def ask() -> Answered | tuple[np.ndarray, Future[np.ndarray]]:
+            example = version.answer.example(source)
+            return example if isinstance(example, Answered) else (example, version.batcher.ask(batch_of(example)))
+
+        if _is_light(version, source):
+            asked = ask()
+        else:
+            asked = await self._threaded(partial(self._remembered, version, source, until, ask), until)
+        if isinstance(asked, Answered):
+            return asked
+        example, outputs = asked
+        return version.answer.of_example(example, await _there(outputs), top)
+
+    async def _in_one(self, version: Version, source: bytes, top: int, until: float) -> Answered:
+        work = partial(self._remembered, version, source, until, partial(version.answer, source, top))
+        return await self._threaded(work, until)
+
+    def _remembered(self, version: Version, source: bytes, until: float, work: Callable[[], Result]) -> Result:
+        """What is done with an input, once there is memory for it."""
+        with self._memory.of(version.answer.footprint_bytes(source), until):
+            return work()
+
+    def _threaded(self, work: Callable[[], Result], until: float) -> Awaitable[Result]:
         arrive = self._coming.one()
         future = self._pool.submit(_timed, work, until, arrive)
         future.add_done_callback(lambda _: arrive())
@@ -176,6 +202,38 @@ class Service:
 
         settings = self.settings
         return lambda engine: Batcher(engine, settings.batch, settings.batch_wait_s, lambda: self._coming.count, told)
+
+
+async def _by(until: float, works: Sequence[Awaitable[Result]]) -> list[Result]:
+    """What all of these give, in time.
+
+    A thread that decodes is not stopped, but its request is answered all the same; what has not begun is not done.
+    """
+    try:
+        async with asyncio.timeout(until - time.monotonic()):
+            # Most requests are of one input; a task for it would take longer than a small network does.
+            return [await works[0]] if len(works) == 1 else list(await asyncio.gather(*works))
+    except TimeoutError:
+        raise Late from None
+
+
+async def _there(outputs: Future[np.ndarray]) -> np.ndarray:
+    try:
+        return await asyncio.wrap_future(outputs)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # The batcher was the first to see that the time is over.
+        raise Late from None
+
+
+def _is_light(version: Version, source: bytes) -> bool:
+    """Whether an input is sooner prepared than a thread is woken for it. Its length first: what a header leads to is
+    looked at by the same loop that answers all others."""
+    if len(source) > LIGHT_SOURCE_BYTES or version.archive.golden.inputs[0].nbytes > LIGHT_BYTES:
+        return False
+    return version.answer.footprint_bytes(source) <= LIGHT_BYTES
 
 
 def _timed(work: Callable[[], Result], until: float, asks: Callable[[], None]) -> Result:

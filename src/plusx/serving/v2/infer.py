@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -57,14 +56,11 @@ async def _answers(service: Service, version: Version, asked: InferRequest, outp
         if all(one.row["error"] is not None for one in answers):
             raise Refused(400, f"input: {answers[0].row['error']}")
         return answers
-    of_rows = any(one.offered.of_rows for one in outputs)
-    return (await service.run([lambda: _of_tensors(version, asked.values, asked.top, of_rows)]))[0]
-
-
-def _of_tensors(version: Version, values: np.ndarray, top: int, of_rows: bool) -> list[Answered]:
-    outputs = version.batcher(values)
+    given = await service.outputs(version, asked.values)
+    if not any(one.offered.of_rows for one in outputs):
+        return [Answered({}, outputs=one) for one in given]
     # What a task makes of outputs may take longer than the network did.
-    return version.answer.of_outputs(outputs, top) if of_rows else [Answered({}, outputs=one) for one in outputs]
+    return (await service.run([lambda: version.answer.of_outputs(given, asked.top)]))[0]
 
 
 async def _write(
