@@ -77,6 +77,7 @@ def test_a_stopped_search_keeps_its_best_and_goes_on(run: Path, digit_folder: Pa
         plusx.shrink(other, digit_folder, out=out, resume=True)
 
 
+@pytest.mark.slow
 def test_a_point_that_was_repaired_as_int8_is_made_again(run: Path, digit_folder: Path, tmp_path: Path) -> None:
     steps: Steps = (Narrow(share=0.5), Repair(epochs=1, taught=False, aware=True, rate=0.1), Quantize())
     speeds = {"onnx": Speed(1.0, 1.0, 1)}

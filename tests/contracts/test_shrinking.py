@@ -20,7 +20,7 @@ STEPS = [
 ]
 
 
-QUICK = ("pictures", "texts")
+QUICK = ("pictures",)
 
 
 @pytest.mark.parametrize(

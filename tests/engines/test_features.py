@@ -47,7 +47,7 @@ def test_a_carried_graph_ends_before_its_last_layer(engine: str, archive: Archiv
     np.testing.assert_allclose(found, vectors, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+@pytest.mark.parametrize("engine", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_vectors_in_int8_are_nearly_those_in_float(engine: str, archive: Archive, vectors: np.ndarray) -> None:
     small = quantized(archive, INPUTS)
     found = ENGINES[engine](without_answer(small))(INPUTS)

@@ -47,6 +47,7 @@ def assert_parity(ours: ResNet, theirs: nn.Module, family: str, *, exact: bool =
 
 
 TORCHVISION = [name for name in torchvision.models.list_models(torchvision.models) if "res" in name]
+LARGE = ("resnext101_64x4d", "wide_resnet101_2")
 
 
 def test_every_residual_network_of_torchvision_is_ours_too():
@@ -55,7 +56,9 @@ def test_every_residual_network_of_torchvision_is_ours_too():
     assert set(TORCHVISION) <= set(ZOO)
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow) if one in LARGE else one for one in TORCHVISION]
+)
 def test_parity_with_torchvision(name: str):
     assert_parity(ZOO[name](), torchvision.models.get_model(name), "torchvision")
 

@@ -32,7 +32,7 @@ from plusx.training.recipe import Recipe
 from plusx.training.store import build_archive
 
 PICTURES = ImageSpec(height=8, width=8, channels=1)
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 class Running(NamedTuple):

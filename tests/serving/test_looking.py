@@ -63,6 +63,12 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "PATIENCE_S", 120.0)
 
 
+def mapped(path: Path) -> Path:
+    """The model, with its graph of maps in the cache: the process that makes it loads torch first."""
+    graph_of(read_archive(path), maps=True)
+    return path
+
+
 def asked(running: Running, body: bytes, query: str = "explain=true") -> dict[str, Any]:
     answer = ask(running.port, f"/predict?{query}", body, {"Content-Type": "application/octet-stream"})
     assert answer.status == 200, answer.body
@@ -141,7 +147,7 @@ def test_what_nobody_foresaw_fails_one_request_and_is_tried_again(
         raise ValueError("a bug")
 
     monkeypatch.setattr(looking, "maps_of", broken)
-    with serving(write_model(tmp_path / "m.plusx")) as running:
+    with serving(mapped(write_model(tmp_path / "m.plusx"))) as running:
         assert ask(running.port, "/predict?explain=true", png()).status == 500
         assert ask(running.port, "/predict", png()).status == 200
         monkeypatch.setattr(looking, "maps_of", maps.maps_of)
@@ -217,7 +223,7 @@ def test_both_runtimes_give_the_maps(model: Path, engine: Any) -> None:
 
 def test_labels_have_heat_too(tmp_path: Path, patient: None) -> None:
     path = write_model(tmp_path / "tags.plusx", ImageSpec(height=8, width=8, channels=1), Multilabel())
-    with serving(path) as running:
+    with serving(mapped(path)) as running:
         (row,) = asked(running, png())["answers"]
     assert row["heat"]["label"] == row["top"][0]["label"]
 

@@ -51,7 +51,7 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
         assert place.proto == socket.IPPROTO_TCP
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_what_is_on_its_way_is_answered_and_nothing_new_is_taken(model: Path, sent: signal.Signals) -> None:
     request = post(png())
     with command(model, "--engine", "torch", "--log", "text") as (process, port):
@@ -90,7 +90,7 @@ def test_who_asks_while_it_ends_is_answered_or_not_let_in(model: Path) -> None:
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("again", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 def test_told_twice_it_ends_at_once(model: Path, again: signal.Signals) -> None:
     with command(model, "--engine", "torch", "--log", "text") as (process, port):
         with connected(port) as line:

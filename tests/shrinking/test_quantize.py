@@ -45,6 +45,7 @@ def test_biases_are_corrected_unless_they_are_to_stay(archive: Archive) -> None:
     assert any(not np.array_equal(one, other) for one, other in zip(own, moved, strict=True))
 
 
+@pytest.mark.slow
 def test_biases_stay_where_layers_go_back_to_float(archive: Archive) -> None:
     made = quantized_in_part(archive, EXAMPLES, lambda _: 1.0, 0.05, corrected=False)
     assert made.manifest.precision == "int8"
