@@ -160,6 +160,16 @@ def test_any_number_of_stages(stages: int):
     assert maps[f"stage{stages}"].shape == (2, 2 ** (stages - 1), 64 >> (stages - 1), 64 >> (stages - 1))
 
 
+@pytest.mark.parametrize("options", [{}, {"shortcut": "A"}, {"stem": "imagenet", "head": "unet"}, {"dims": 1}])
+def test_a_first_stage_without_blocks_is_what_comes_in(options: dict[str, Any]):
+    net = ResNet([0, 1], 8, **options)
+    x = torch.randn(2, 3, *(32,) * net.spec["dims"])
+    maps = net.features(x)
+    assert maps["stage1"] is maps["stem"]
+    assert net(x).shape[:2] == (2, 10)
+    assert [name for name, _ in net.residuals()] == ["stages.1.0"]
+
+
 def test_strides_and_widths_of_each_stage():
     net = ResNet([1, 1, 1], [8, 5, 12], strides=[2, 1, 3])
     shapes = [tuple(map.shape) for map in net.features(torch.randn(1, 3, 24, 24)).values()]
@@ -183,7 +193,14 @@ REFUSED = [
     ({"num_filters": [8, 8]}, "num_filters names 2 stages, num_layers 1"),
     ({"num_filters": [0]}, "num_filters.0: Input should be greater than 0 (it is 0)"),
     ({"num_layers": []}, "num_layers: Tuple should have at least 1 item"),
-    ({"num_layers": [0]}, "num_layers.0: Input should be greater than or equal to 1 (it is 0)"),
+    ({"num_layers": [-1]}, "num_layers.0: Input should be greater than or equal to 0 (it is -1)"),
+    ({"num_layers": [0]}, "each stage but the first has a block, and the first one where it is the only one"),
+    ({"num_layers": [1, 0]}, "each stage but the first has a block"),
+    ({"num_layers": [0, 1], "block": "preact_basic"}, "a first stage without blocks stands behind a stem of its"),
+    ({"num_layers": [0, 1], "block": "bottleneck"}, "no preactivated blocks, no bottlenecks, no stride"),
+    ({"num_layers": [0, 1], "strides": [2, 2]}, "no preactivated blocks, no bottlenecks, no stride"),
+    ({"num_layers": [0, 1], "stem": "none"}, "no preactivated blocks, no bottlenecks, no stride"),
+    ({"num_layers": [0, 1], "stem_filters": 4}, "of its own width, and not of 4 for 8 channels"),
     ({"num_layers": 3}, "num_layers: Input should be a valid tuple (it is 3)"),
     ({"num_layers": torch.zeros(30, 30)}, "num_layers.0: Input should be a valid integer"),
     ({"strides": []}, "strides names 0 stages, num_layers 1"),

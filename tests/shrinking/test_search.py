@@ -42,6 +42,18 @@ def test_the_search_closes_in_on_the_smallest_good_share(good_from: float):
         assert min(good) / good_from < 2
 
 
+def test_what_the_repair_must_make_up_for_is_tried_first_and_only_then() -> None:
+    cheap, bold = (Drop(blocks=("stages.1.1",)),), (Drop(blocks=("stages.0.0", "stages.1.1")),)
+    steps = next_steps([GIVEN], LEAST, cheap, bold)
+    assert steps == (*bold, Narrow(share=FIRST_SHARE))
+    failed = point(0.5, (*steps, REPAIR))
+    following = next_steps([GIVEN, failed], LEAST, cheap, bold)
+    assert following is not None
+    assert (following[:1], share_of(following) > FIRST_SHARE) == (cheap, True)
+    good = (*steps, REPAIR)
+    assert next_steps([GIVEN, point(0.951, good)], LEAST, cheap, bold) == (*good, Narrow(share=0.5))
+
+
 def test_a_smaller_network_begins_from_the_smallest_good_one():
     steps = (Drop(blocks=("stages.0.1",)), Narrow(share=0.125), REPAIR)
     following = next_steps([GIVEN, point(0.952, steps), point(0.952, (*steps, Quantize()))], LEAST)

@@ -13,7 +13,7 @@ from plusx.model.blocks import BLOCKS
 from plusx.model.resnet import ResNet
 from plusx.residual import Residual
 from plusx.shrinking.channels import trace
-from plusx.shrinking.drop_blocks import droppable, without
+from plusx.shrinking.drop_blocks import droppable, highest, without
 from plusx.shrinking.narrow import narrowed
 
 TWO_OR_THREE = sorted(name for name, kind in BLOCKS.items() if not kind.repeated)
@@ -155,11 +155,15 @@ class _Zero(nn.Module):
 
 
 def test_blocks_that_change_the_shape_stay():
-    net = ResNet([1, 2], 8, inner_filters=[4, 5, 6])
+    net = ResNet([1, 2], 8, inner_filters=[4, 5, 6], stem_filters=4)
     assert droppable(net) == ["stages.1.1"]
     assert without(net, ["stages.1.1"]).spec["inner_filters"] == [4, 5]
     with pytest.raises(WrongUse, match=r"stages.0.0 cannot be dropped; of this network stages.1.1 can"):
         without(net, ["stages.0.0"])
     assert droppable(ResNet([2, 2], 8, shortcut=None)) == []
     with pytest.raises(WrongUse, match=r"stages.0 would be left without a block"):
-        without(ResNet([2, 2], 8), ["stages.0.0", "stages.0.1"])
+        without(ResNet([2, 2], 8, block="preact_basic"), ["stages.0.0", "stages.0.1"])
+    assert without(ResNet([2, 2], 8), ["stages.0.0", "stages.0.1"]).spec["num_layers"] == [0, 2]
+    assert without(ResNet([1, 1], 8, inner_filters=[4, 5]), ["stages.0.0"]).spec["inner_filters"] == [5]
+    assert highest(net) is None
+    assert highest(ResNet([2, 1], 8)) is None

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from plusx.api.shrink_means import Work
 from plusx.api.shrink_points import Points
-from plusx.shrinking.drop_blocks import droppable, without
+from plusx.shrinking.drop_blocks import droppable, highest, without
 from plusx.shrinking.opened import network_of, with_network
 from plusx.shrinking.search import next_form, next_steps
 from plusx.shrinking.steps import Drop, Quantize, Repair, Steps, in_words
@@ -31,12 +31,15 @@ def search(points: Points, work: Work, wishes: Wishes, began: float) -> None:
     least = wishes.least(work.task, given.score)
     work.teach(points, _teacher_for(points, work, least))
     first: Steps | None = None
+    boldest: Steps | None = None
     while True:
         seconds = seconds_left(wishes, began)
         if seconds < LEAST_REPAIR_S:
             return
-        first = _drops(work, given.score, least) if first is None else first
-        steps = next_steps(points.all, least, first)
+        if first is None:
+            first = _drops(work, given.score, least)
+            boldest = _boldest(work, first)
+        steps = next_steps(points.all, least, first, boldest)
         if steps is None:
             return
         step = work.repair_in(points.archive(steps), seconds)
@@ -92,6 +95,13 @@ def _drops(work: Work, score: float, least: float) -> Steps:
         if left > 1 and cost(*gone, name) <= AT_ONCE * (score - least):
             gone.append(name)
     return (Drop(blocks=tuple(sorted(gone))),) if gone else ()
+
+
+def _boldest(work: Work, first: Steps) -> Steps | None:
+    """What may go before the first narrowing, and is missed by the score alone."""
+    name = highest(network_of(work.archive))
+    gone = tuple(name for step in first if isinstance(step, Drop) for name in step.blocks)
+    return None if name is None else (Drop(blocks=tuple(sorted({name, *gone}))),)
 
 
 def int8_there() -> bool:

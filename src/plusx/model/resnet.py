@@ -17,6 +17,8 @@ from plusx.model.layers import Antialias, Attention, Layers, Norm, kaiming
 from plusx.model.stems import STEMS
 from plusx.residual import Residual
 
+EMPTY = "a first stage without blocks stands behind a stem of its own width"
+
 
 class ResNetSpec(BaseModel):
     """Everything that makes a residual network; each field is a keyword of `ResNet`.
@@ -28,8 +30,10 @@ class ResNetSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Bounded, since a model file from anywhere may name them; the deepest network of the papers has 3 x 200.
-    num_layers: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
-        min_length=1, max_length=16, description="blocks in each stage"
+    num_layers: tuple[Annotated[int, Field(ge=0, le=1000)], ...] = Field(
+        min_length=1,
+        max_length=16,
+        description="blocks in each stage; the first may have none behind a stem of its width",
     )
     num_filters: PositiveInt | tuple[PositiveInt, ...] = Field(
         default=64, description="the first stage's width, doubled at each further stage; or every stage's"
@@ -154,6 +158,7 @@ class ResNetSpec(BaseModel):
         if kind.grouped and not all(map(self.inner, self.widths)):
             raise ValueError(f"group_width {self.group_width}, for 64 filters, leaves no channel of {min(self.widths)}")
         self._check_inner(kind)
+        self._check_empty(kind)
         if self.dropout and not kind.dropout:
             raise ValueError(f"dropout stands inside wide and repeated blocks; {self.block} blocks have none")
         if (kind.grouped or kind.repeated) and any(isinstance(one, tuple) for one in self.stage_dilations):
@@ -165,6 +170,14 @@ class ResNetSpec(BaseModel):
         if self.shortcut is None and (self.stochastic_depth or self.zero_init):
             raise ValueError("a plain network has no shortcut to be left alone: no stochastic_depth, no zero_init")
         return self
+
+    def _check_empty(self, kind: Block) -> None:
+        if not all(self.num_layers[1:]) or not sum(self.num_layers):
+            raise ValueError("each stage but the first has a block, and the first one where it is the only one")
+        # What the stem gives must be what the stage would give; ResNet sees to the width, which is the stem's to say.
+        alike = kind.expansion == 1 and not kind.preactivated and self.stem != "none" and self.stage_strides[0] == 1
+        if not self.num_layers[0] and not alike:
+            raise ValueError(f"{EMPTY}: no preactivated blocks, no bottlenecks, no stride")
 
     def _check_inner(self, kind: Block) -> None:
         if self.inner_filters is None:
@@ -181,7 +194,7 @@ class ResNet(nn.Module):
     """A residual network.
 
     Args:
-        num_layers: blocks in each stage; as many stages as there are numbers.
+        num_layers: blocks in each stage; as many stages as there are numbers. The first may have none.
         num_filters: the first stage's width, doubled at each further stage; or one width a stage.
         options: the other fields of `ResNetSpec`, such as `num_classes=10`, `block="bottleneck"`,
             `stem="imagenet"`, `dims=1`, `shortcut="A"`.
@@ -216,6 +229,8 @@ class ResNet(nn.Module):
         self.stem, channels = STEMS[spec.stem](
             layers, spec.in_channels, spec.stem_filters or spec.widths[0], activated=not kind.preactivated
         )
+        if not spec.num_layers[0] and channels != spec.widths[0]:
+            raise WrongUse(f"ResNet: {EMPTY}, and not of {channels} for {spec.widths[0]} channels")
         stem_channels = channels
         self.stages, channels = _build_stages(spec, kind, layers, channels)
         self._sees_all = spec.head in SEEING_ALL

@@ -164,7 +164,7 @@ class Batcher:
     def ask(self, inputs: Shaped[np.ndarray, "batch ..."]) -> Future[np.ndarray]:
         """The engine's outputs for these inputs, once they are there.
 
-        Who waits no more cancels it; it is cancelled, too, where the thread's `deadline` passes before the engine begins.
+        Who waits no more cancels it, as does a thread's `deadline` that passes before the engine begins.
 
         Raises:
             Closed: the batcher was closed before this was asked.

@@ -69,7 +69,7 @@ class Traced:
     Args:
         axes: of each parameter and buffer by name, the first ones; None: an axis that keeps its size.
         stem: what the stem puts out.
-        stages: what each block of each stage puts out.
+        stages: what each block of each stage puts out; of one without blocks what comes in.
         inner: of each block, what lies between its convolutions.
     """
 
@@ -109,7 +109,7 @@ class _Tracer:
             for name, block in stage.named_children():
                 now = self.layer(f"stages.{number}.{name}", block, now)
                 outs.append(now.parts[0])
-            self.traced.stages.append(outs)
+            self.traced.stages.append(outs or [now.parts[0]])
             maps[f"stage{number + 1}"] = now
         if isinstance(net.head, DenseHead):
             self._dense(net.head, maps)

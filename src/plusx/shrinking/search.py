@@ -41,7 +41,9 @@ class Tried:
         return count
 
 
-def next_steps(points: Sequence[Point], least_score: float, first: Steps = ()) -> Steps | None:
+def next_steps(
+    points: Sequence[Point], least_score: float, first: Steps = (), boldest: Steps | None = None
+) -> Steps | None:
     """The steps up to the next network to repair; None: there is nothing left that is worth it.
 
     Halves the gap between the smallest share that was good enough and the largest one that was not. A smaller network
@@ -51,6 +53,8 @@ def next_steps(points: Sequence[Point], least_score: float, first: Steps = ()) -
         points: what was found, with their steps.
         least_score: what is good enough.
         first: steps before the first narrowing.
+        boldest: steps in their place when the smallest share is tried first; they may lose more than is allowed, as
+            long as the repair makes up for it.
     """
     tried = sorted(_tried(points), key=lambda one: one.share)
     good = [one for one in tried if one.score >= least_score]
@@ -63,7 +67,8 @@ def next_steps(points: Sequence[Point], least_score: float, first: Steps = ()) -
             return again.steps
     high = good[0].share if good else 1.0
     low = short[-1].share if short else None
-    before = good[0].steps if good else first
+    start = first if boldest is None or tried else boldest
+    before = good[0].steps if good else start
     down = high / (BOLD if good and good[0].score - least_score > (top - least_score) / 2 else CAREFUL)
     down = down if good else FIRST_SHARE
     share = down if low is None else sqrt(low * high)
