@@ -46,8 +46,10 @@ def test_what_the_repair_must_make_up_for_is_tried_first_and_only_then() -> None
     cheap, bold = (Drop(blocks=("stages.1.1",)),), (Drop(blocks=("stages.0.0", "stages.1.1")),)
     steps = next_steps([GIVEN], LEAST, cheap, bold)
     assert steps == (*bold, Narrow(share=FIRST_SHARE))
-    failed = point(0.5, (*steps, REPAIR))
-    following = next_steps([GIVEN, failed], LEAST, cheap, bold)
+    failed = point(0.949, (*steps, REPAIR))
+    assert next_steps([GIVEN, failed], LEAST, cheap, bold) == (*cheap, Narrow(share=FIRST_SHARE))
+    also = point(0.5, (*cheap, Narrow(share=FIRST_SHARE), REPAIR))
+    following = next_steps([GIVEN, failed, also], LEAST, cheap, bold)
     assert following is not None
     assert (following[:1], share_of(following) > FIRST_SHARE) == (cheap, True)
     good = (*steps, REPAIR)

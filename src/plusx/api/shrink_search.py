@@ -101,7 +101,7 @@ def _boldest(work: Work, first: Steps) -> Steps | None:
     """What may go before the first narrowing, and is missed by the score alone."""
     name = highest(network_of(work.archive))
     gone = tuple(name for step in first if isinstance(step, Drop) for name in step.blocks)
-    return None if name is None else (Drop(blocks=tuple(sorted({name, *gone}))),)
+    return None if name is None or name in gone else (Drop(blocks=tuple(sorted({name, *gone}))),)
 
 
 def int8_there() -> bool:

@@ -53,9 +53,15 @@ def next_steps(
         points: what was found, with their steps.
         least_score: what is good enough.
         first: steps before the first narrowing.
-        boldest: steps in their place when the smallest share is tried first; they may lose more than is allowed, as
-            long as the repair makes up for it.
+        boldest: steps in their place that are tried first. They may lose more than is allowed, as long as one repair
+            makes up for it; else all goes on as if they had not been tried.
     """
+    if boldest is not None:
+        bold = [point for point in points if point.steps[: len(boldest)] == boldest]
+        if not bold and not _tried(points):
+            return (*boldest, Narrow(share=FIRST_SHARE))
+        if all(point.score < least_score for point in bold):
+            points = [point for point in points if point not in bold]
     tried = sorted(_tried(points), key=lambda one: one.share)
     good = [one for one in tried if one.score >= least_score]
     top = max((point.score for point in points), default=least_score)
@@ -67,8 +73,7 @@ def next_steps(
             return again.steps
     high = good[0].share if good else 1.0
     low = short[-1].share if short else None
-    start = first if boldest is None or tried else boldest
-    before = good[0].steps if good else start
+    before = good[0].steps if good else first
     down = high / (BOLD if good and good[0].score - least_score > (top - least_score) / 2 else CAREFUL)
     down = down if good else FIRST_SHARE
     share = down if low is None else sqrt(low * high)
