@@ -20,8 +20,9 @@ RACE := runs/race-$(shell date +%Y%m%d-%H%M%S).jsonl
 
 .PHONY: test coverage demo test-slow bench bench-all peers check clean
 
+# One thread for each of two processes: with more they wait for each other.
 test: check
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 # Apart, since watching each line takes its time.
 coverage: check

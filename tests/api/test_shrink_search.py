@@ -43,6 +43,7 @@ def repair_in(archive: Any, seconds: float, *, aware: bool = False) -> Repair:
 def test_only_who_wishes_it_has_networks_trained_as_int8(monkeypatch: pytest.MonkeyPatch, aware: bool) -> None:
     monkeypatch.setattr(shrink_search, "int8_there", lambda: True)
     monkeypatch.setattr(shrink_search, "_drops", lambda work, score, least: ())
+    monkeypatch.setattr(shrink_search, "_boldest", lambda work, first: None)
     work = SimpleNamespace(task=Classify(), watcher=Silent(), teach=lambda points, name: None, repair_in=repair_in)
     points: Any = Points()
     search(points, work, Wishes(max_drop=1, budget_s=4000, aware=aware), time.monotonic())

@@ -47,7 +47,7 @@ def assert_parity(ours: ResNet, theirs: nn.Module, family: str, *, exact: bool =
 
 
 TORCHVISION = [name for name in torchvision.models.list_models(torchvision.models) if "res" in name]
-LARGE = ("resnext101_64x4d", "wide_resnet101_2")
+LARGE = ("resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2")
 
 
 def test_every_residual_network_of_torchvision_is_ours_too():
