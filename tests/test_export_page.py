@@ -40,7 +40,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_archive(archive_of(ZOO["resnet18"](num_classes=3), "resnet18"), folder / "model.plusx")
 
 
-@pytest.mark.parametrize("library", SHOWN)
+ELSEWHERE = ("torch.export", "torchvision")
+"""What loads torch for seconds, and is run by the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "library", [pytest.param(one, marks=pytest.mark.slow) if one in ELSEWHERE else one for one in SHOWN]
+)
 def test_it_runs_as_it_stands_there(library: str, model: Path, tmp_path: Path) -> None:
     to = FORMATS[library]
     options_for(to)

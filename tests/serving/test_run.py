@@ -14,7 +14,9 @@ import pytest
 from raw import connected, post, read
 from servers import ask, command, png, write_model
 
+from plusx.archive import read_archive
 from plusx.cli.main import main
+from plusx.engines.graph import graph_of
 from plusx.serving.run import listening
 from plusx.serving.service import Service
 
@@ -24,8 +26,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "cats.plusx")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(shared: str, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for all tests here, with the graph in it: a server that need not load torch is there in a second."""
+    monkeypatch.setenv("PLUSX_CACHE", shared)
+    graph_of(read_archive(model))
+
+
 def test_each_line_is_for_programs_and_it_ends_well(model: Path) -> None:
-    with command(model, "--engine", "torch") as (process, port):
+    with command(model, "--engine", "onnx") as (process, port):
         assert ask(port, "/predict", png(), {"X-Request-Id": "first"}).status == 200
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
@@ -38,7 +52,7 @@ def test_each_line_is_for_programs_and_it_ends_well(model: Path) -> None:
 
 
 def test_ctrl_c_ends_it_as_well(model: Path) -> None:
-    with command(model, "--engine", "torch", "--log", "text") as (process, port):
+    with command(model, "--engine", "onnx", "--log", "text") as (process, port):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
@@ -54,7 +68,7 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 @pytest.mark.parametrize("sent", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_what_is_on_its_way_is_answered_and_nothing_new_is_taken(model: Path, sent: signal.Signals) -> None:
     request = post(png())
-    with command(model, "--engine", "torch", "--log", "text") as (process, port):
+    with command(model, "--engine", "onnx", "--log", "text") as (process, port):
         with connected(port) as line:
             line.sendall(request[:-20])
             _wait_for_one_inside(port)
@@ -71,7 +85,7 @@ def test_what_is_on_its_way_is_answered_and_nothing_new_is_taken(model: Path, se
 
 def test_who_asks_while_it_ends_is_answered_or_not_let_in(model: Path) -> None:
     """Over connections that are kept, which the server may close between two requests, and over new ones."""
-    with command(model, "--engine", "torch", "--log", "text") as (process, port), ThreadPoolExecutor(8) as pool:
+    with command(model, "--engine", "onnx", "--log", "text") as (process, port), ThreadPoolExecutor(8) as pool:
         begun = threading.Event()
 
         def keep_asking(seed: int) -> list[int]:
@@ -92,7 +106,7 @@ def test_who_asks_while_it_ends_is_answered_or_not_let_in(model: Path) -> None:
 
 @pytest.mark.parametrize("again", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 def test_told_twice_it_ends_at_once(model: Path, again: signal.Signals) -> None:
-    with command(model, "--engine", "torch", "--log", "text") as (process, port):
+    with command(model, "--engine", "onnx", "--log", "text") as (process, port):
         with connected(port) as line:
             line.sendall(post(png())[:-20])
             _wait_for_one_inside(port)
@@ -133,10 +147,10 @@ def test_programs_are_told_what_answers_where(
 
     monkeypatch.setattr("plusx.serving.run.run", begun)
     with pytest.raises(SystemExit, match=r"^0$"):
-        main(["serve", f"dogs={model}", str(model), "--port", "0", "--engine", "torch", "--json", "--log", "off"])
+        main(["serve", f"dogs={model}", str(model), "--port", "0", "--engine", "onnx", "--json", "--log", "off"])
     out, err = capsys.readouterr()
     told = json.loads(out)
-    alike = {"version": "1", "engine": "torch", "precision": "float32", "task": "classify"}
+    alike = {"version": "1", "engine": "onnx", "precision": "float32", "task": "classify"}
     assert told["models"] == [{"name": "dogs", **alike}, {"name": "cats", **alike}]
     assert told["pid"] == os.getpid()
     assert err == f"serving dogs, cats at {told['url']}\n"
@@ -149,7 +163,7 @@ def test_wrong_choices_are_said_in_a_line(model: Path, capsys: pytest.CaptureFix
         (["--host", "0.0.0.0"], "--host 0.0.0.0: others can reach it; set PLUSX_TOKEN"),
     ):
         with pytest.raises(SystemExit):
-            main(["serve", str(model), "--port", "0", "--engine", "torch", *given])
+            main(["serve", str(model), "--port", "0", "--engine", "onnx", *given])
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith(f"plusx: {says}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from jobs import CLASSES, SPEC, recipe
 from worlds import in_world, training
@@ -31,6 +32,7 @@ def with_teacher(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     changes = {"epochs": 1, "distill": Distill(weight=0.9)}
     (alone,) = in_world(1, training, with_teacher(tmp_path / "one"), changes)
