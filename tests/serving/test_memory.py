@@ -1,5 +1,6 @@
 """Memory that is shared: never more than there is, and who needs little does not wait for who needs much."""
 
+import os
 import random
 import threading
 import time
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from servers import resident_bytes
 
 from plusx.serving.batcher import Closed, Late
 from plusx.serving.memory import LARGE_BYTES, Memory, give_back
@@ -69,15 +71,10 @@ def test_after_something_large_it_is_to_be_tidied() -> None:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds only Linux tells so")
 def test_what_is_freed_goes_back_to_the_system() -> None:
     held = [b"x" * (2000 + n % 2) for n in range(50_000)]
-    full = resident_bytes()
+    full = resident_bytes(os.getpid())
     # What is freed below something that is still held stays with the allocator until it is told to give it back.
     last = b"x" * len(held[0])
     del held
     give_back()
-    assert full - resident_bytes() > 80_000_000
+    assert full - resident_bytes(os.getpid()) > 80_000_000
     assert len(last) == 2000
-
-
-def resident_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
