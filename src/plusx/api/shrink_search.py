@@ -86,7 +86,7 @@ def _drops(work: Work, score: float, least: float) -> Steps:
     def cost(*names: str) -> float:
         return score - work.score(with_network(work.archive, without(net, names)))
 
-    alone = {name: cost(name) for name in droppable(net)}
+    alone = {name: cost(name) for name in droppable(net) if name != highest(net)}
     gone: list[str] = []
     for name in sorted(alone, key=lambda each: alone[each]):
         work.watcher.note(f"without {name} the score falls by {alone[name]:.4f}")
@@ -100,8 +100,8 @@ def _drops(work: Work, score: float, least: float) -> Steps:
 def _boldest(work: Work, first: Steps) -> Steps | None:
     """What may go before the first narrowing, and is missed by the score alone."""
     name = highest(network_of(work.archive))
-    gone = tuple(name for step in first if isinstance(step, Drop) for name in step.blocks)
-    return None if name is None or name in gone else (Drop(blocks=tuple(sorted({name, *gone}))),)
+    gone = [block for step in first if isinstance(step, Drop) for block in step.blocks]
+    return None if name is None else (Drop(blocks=tuple(sorted([name, *gone]))),)
 
 
 def int8_there() -> bool:
