@@ -17,16 +17,17 @@ DEMO := demo/$(shell date +%Y%m%d-%H%M%S)
 # The fastest of the race's peers, and where this machine's lines of it are kept.
 SOONEST := plusx timm-resnet10t fastai textbook keras-resnet
 RACE := runs/race-$(shell date +%Y%m%d-%H%M%S).jsonl
+# One thread for each of two processes: with more they, and what they start, wait for each other.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 .PHONY: test coverage demo test-slow bench bench-all peers check clean
 
-# One thread for each of two processes: with more they wait for each other.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	$(TESTS)
 
 # Apart, since watching each line takes its time.
 coverage: check
-	$(BIN)/pytest -m "not slow" --cov -n 2 --dist loadfile
+	$(TESTS) --cov
 
 demo: $(READY)
 	$(BIN)/plusx train digits --out $(DEMO)/digits
