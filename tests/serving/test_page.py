@@ -1,4 +1,4 @@
-"""The page for people: its files over HTTP, and the whole of it in a real browser against real servers."""
+"""The page for people, the whole of it in a real browser against real servers."""
 
 import io
 import json
@@ -21,7 +21,6 @@ from plusx.data.image import ImageSpec
 from plusx.data.sound import SoundSpec
 from plusx.data.text import TextSpec
 from plusx.engines.graph import graph_of
-from plusx.serving.page import FILES, POLICY
 from plusx.serving.settings import Settings
 from plusx.tasks.classify import Classify
 from plusx.tasks.detect import Detect
@@ -128,48 +127,6 @@ def bars_of(answer: dict[str, Any]) -> list[str]:
 
 def rows_in(result: Any) -> list[str]:
     return [" ".join(text.split()) for text in result.locator(".answer").all_inner_texts()]
-
-
-@pytest.mark.parametrize("path", ["/", "/docs", *(f"/page/{name}" for name in FILES)])
-def test_each_file_is_served_as_what_it_is(running: Running, path: str) -> None:
-    answer = ask(running.port, path)
-    kind = FILES.get(path.removeprefix("/page/"), "text/html; charset=utf-8")
-    assert (answer.status, answer.headers["content-type"]) == (200, kind)
-    assert answer.headers["content-security-policy"] == POLICY
-    assert answer.headers["cache-control"] == "no-cache"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    again = ask(running.port, path, headers={"If-None-Match": f'"other", W/{answer.headers["etag"]}'})
-    assert (again.status, again.body, again.headers["etag"]) == (304, b"", answer.headers["etag"])
-    head = ask(running.port, path, method="HEAD")
-    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(answer.body)))
-
-
-@pytest.mark.parametrize("name", ["none.js", "__init__.py", "..%2fapp.py", "%2e%2e/app.py", "style.css%00", "a/b"])
-def test_nothing_else_is(running: Running, name: str) -> None:
-    assert ask(running.port, f"/page/{name}").status == 404
-
-
-def test_every_file_of_the_package_is_listed() -> None:
-    import plusx.serving.page as package
-
-    there = {
-        path.name for path in Path(str(package.__file__)).parent.iterdir() if path.suffix in (".js", ".css", ".html")
-    }
-    assert there == set(FILES)
-
-
-def test_no_file_has_script_or_style_in_line_or_an_address_elsewhere(running: Running) -> None:
-    for name in FILES:
-        text = ask(running.port, f"/page/{name}").body.decode()
-        assert re.findall(r"(?<!w3\.org/)\bhttps?://(?!www\.w3\.org/2000/svg)", text) == []
-        assert re.findall(r"innerHTML|\bstyle=|<style|\son\w+=\"|<script>|eval\(", text) == []
-        assert len(text.splitlines()) < 200
-
-
-def test_it_needs_no_token_and_what_it_asks_for_does(folder: Path) -> None:
-    with serving(folder / "digits.plusx", settings=Settings(token=TOKEN)) as running:
-        assert [ask(running.port, path).status for path in ("/", "/page/main.js", "/page/docs.html")] == [200] * 3
-        assert [ask(running.port, path).status for path in ("/models", "/openapi.json")] == [401] * 2
 
 
 @needs_chromium
